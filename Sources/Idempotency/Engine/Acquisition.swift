@@ -1,0 +1,12 @@
+/// What a call may do, once its key is decided.
+@available(Idempotency 0.1, *)
+enum Acquisition {
+    /// The claim is made: run the handler, then finish.
+    case run(Run)
+    /// Run the handler; duplicates are not kept out. The run, if any, names a claim that may have landed unseen.
+    case unprotected(Run?)
+    case replay(StoredValue)
+    case failed(StoredFailure, attempt: Int)
+    case inProgress(remaining: Duration)
+    case unknown(UnknownOutcome)
+}

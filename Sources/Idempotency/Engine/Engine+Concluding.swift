@@ -1,0 +1,125 @@
+@available(Idempotency 0.1, *)
+extension Engine {
+    /// Records what the handler returned. Only then do the caller and its duplicates have it.
+    func conclude(_ run: Run, _ value: StoredValue) async throws {
+        let policy = run.call.policy
+        let isObserving = policy.mode == .observeOnly
+        let event = RecordStateMachine.Event.complete(value, retention: policy.retentionNanoseconds)
+        let outcome = await writer.write(event, of: run, isObserving ? .once : .untilLeaseEnds)
+        switch outcome {
+        case .written(let stored):
+            flights.resolve(run, .observed(stored))
+            if observer != nil {
+                report(.completed, run.key, attempt: stored.record.attempt, duration: elapsed(run))
+            }
+        case .lost, .ended, .refused:
+            flights.handOver(run)
+            report(.leaseLost, run.key, duration: elapsed(run))
+            if !isObserving { throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec)) }
+        case .failed(let error):
+            // Never released: the effect has happened. Whoever leads next finds a claim that still holds, and waits.
+            flights.handOver(run)
+            report(.unsaved, run.key, duration: elapsed(run), error: error)
+            if !isObserving {
+                throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
+            }
+        }
+    }
+
+    /// Records that the handler threw. Returns what the caller is to be thrown.
+    func concludeFailure(_ run: Run, _ error: any Error, _ failures: [any FinalFailure.Type]) async -> any Error {
+        let lapsePolicy = run.withState { $0.stored?.record.lapsePolicy } ?? run.call.policy.lapse.recorded
+        let (event, thrown) = classify(error, lapsePolicy, run.call, failures)
+        if (error as? IdempotencyError)?.code == .resultNotSaved {
+            // A step's effect happened and could not be recorded: as for a result, nothing is released.
+            flights.handOver(run)
+            report(.unsaved, run.key, duration: elapsed(run), error: error)
+            return thrown
+        }
+        let isFinal = if case .fail(.final, _) = event { true } else { false }
+        let isObserving = run.call.policy.mode == .observeOnly
+        switch await writer.write(event, of: run, isFinal && !isObserving ? .untilLeaseEnds : .twice) {
+        case .written(let stored):
+            flights.resolve(run, .observed(stored))
+            let kind: IdempotencyEvent.Kind = stored.record.isPending ? .unknown : .failed
+            report(kind, run.key, attempt: stored.record.attempt, duration: elapsed(run), error: thrown)
+            return thrown
+        case .lost, .ended, .refused:
+            flights.handOver(run)
+            report(.leaseLost, run.key, duration: elapsed(run), error: thrown)
+            return thrown
+        case .failed(let cause):
+            flights.handOver(run)
+            report(.unsaved, run.key, duration: elapsed(run), error: cause)
+            guard isFinal, !isObserving else {
+                settleLater(run, event)
+                return thrown
+            }
+            return IdempotencyError.resultNotSaved(nil, cause: thrown)
+        }
+    }
+
+    /// What an error makes of the record, and what the caller is thrown.
+    func classify(
+        _ error: any Error, _ lapsePolicy: LapsePolicy, _ call: Call, _ failures: [any FinalFailure.Type]
+    ) -> (RecordStateMachine.Event, thrown: any Error) {
+        let retention = call.policy.retentionNanoseconds
+        if let final = error as? any FinalFailure, failures.contains(where: { $0 == type(of: final) }) {
+            return (.fail(stored(final, limit: call.policy.maximumResultSize), retention: retention), error)
+        }
+        if let declared = error as? EffectDidNotHappen {
+            return (.fail(.retryable(.didNotHappen), retention: retention), declared.underlying)
+        }
+        switch lapsePolicy {
+        case .rerun: return (.fail(.retryable(.threw), retention: retention), error)
+        case .reconcile, .refuse: return (.abandon(.handlerThrew), error)
+        }
+    }
+
+    private func elapsed(_ run: Run) -> Duration {
+        .nanoseconds(runtime.time.now() - run.withState { $0.startedAt })
+    }
+
+    // MARK: After the caller was answered
+
+    /// Gives back a claim that may have been made although the store did not answer.
+    func releaseLater(_ run: Run) {
+        settleLater(run, .fail(.retryable(.neverEntered), retention: run.call.policy.retentionNanoseconds))
+    }
+
+    /// Tries, for as long as a lease may hold, to make a write that could not be made while the caller waited.
+    func settleLater(_ run: Run, _ event: RecordStateMachine.Event) {
+        background.begin()
+        _ = Task(executorPreference: runtime.executor) {
+            await self.settle(run, event)
+            self.background.end()
+        }
+    }
+
+    private func settle(_ run: Run, _ event: RecordStateMachine.Event) async {
+        let end = runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds)
+        var pause = Nanoseconds(100_000_000)
+        while true {
+            do {
+                let found = try await store.load(run.key)
+                if let found {
+                    guard found.record.claimant == run.claimant, found.record.isPending else { return }
+                    run.withState { $0.adopt(found) }
+                    switch await writer.write(event, of: run, .once) {
+                    case .written:
+                        if case .fail(.retryable(.neverEntered), _) = event { report(.released, run.key) }
+                        return
+                    case .lost, .ended, .refused: return
+                    case .failed: break
+                    }
+                }
+                // Absent proves nothing: the write may still land.
+            } catch {
+                report(.storeFailed, run.key, error: error)
+            }
+            guard !isShutDown, runtime.time.now() < end else { return }
+            await timers.sleep(for: min(pause, max(1, end - runtime.time.now())))
+            pause = min(pause * 2, 5_000_000_000)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+@available(Idempotency 0.1, *)
+extension Engine {
+    /// Asks the policy's hook, under the claim at hand, what became of a run that nobody knows of.
+    func reconcile(_ run: Run) async throws -> Acquisition? {
+        let policy = run.call.policy
+        guard case .reconcile(let hook) = policy.lapse else { return .run(run) }
+        let answer: Reconciliation
+        var cause: (any Error)?
+        do {
+            answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run, self)) }
+        } catch {
+            answer = .stillUnknown
+            cause = error
+        }
+        let event: RecordStateMachine.Event
+        switch answer {
+        case .done(let value):
+            event = .complete(keep(value, limit: policy.maximumResultSize), retention: policy.retentionNanoseconds)
+        case .doneWithoutResult:
+            event = .complete(.void, retention: policy.retentionNanoseconds)
+        case .failed(let failure):
+            event = .fail(stored(failure, limit: policy.maximumResultSize), retention: policy.retentionNanoseconds)
+        case .runAgain:
+            event = .restart(maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) })
+        case .stillUnknown:
+            event = .abandon(.notReconciled)
+        }
+        switch await writer.write(event, of: run, .untilLeaseEnds) {
+        case .written(let stored):
+            if case .runAgain = answer { return .run(run) }
+            flights.resolve(run, .observed(stored))
+            if case .stillUnknown = answer {
+                report(.unknown, run.key, attempt: stored.record.attempt, error: cause)
+                return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))
+            }
+            return try settle(run.call, stored, afterWaitingFor: nil)
+        case .refused:
+            // Only a restart is refused, when the attempts are used up: nobody runs it any more.
+            _ = await writer.write(.abandon(.attemptsExhausted), of: run, .twice)
+            let attempt = run.withState { $0.stored?.record.attempt ?? 0 }
+            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: true)
+        case .lost, .ended:
+            throw IdempotencyError.leaseLost(nil)
+        case .failed(let error):
+            throw IdempotencyError.storeUnavailable(error)
+        }
+    }
+
+    /// Opens an existential: what is kept of a value of any type.
+    private func keep<Value: Codable>(_ value: Value, limit: Int) -> StoredValue {
+        CodableKeeping<Value>.keep(value, with: codec, limit: limit)
+    }
+
+    /// What is kept of a final failure.
+    func stored<Failure: FinalFailure>(_ failure: Failure, limit: Int) -> StoredFailure {
+        .final(
+            name: Failure.failureName, value: CodableKeeping<Failure>.keep(failure, with: codec, limit: limit))
+    }
+}

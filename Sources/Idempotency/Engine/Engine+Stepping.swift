@@ -1,0 +1,36 @@
+@available(Idempotency 0.1, *)
+extension Engine {
+    /// Makes sure that the key is still the run's, asking the store only if the lease may be over.
+    func assureLease(of run: Run) async throws {
+        let (phase, leaseEnd) = run.withState { ($0.phase, $0.leaseEnd) }
+        guard phase == .held else { throw IdempotencyError.leaseLost(nil) }
+        if runtime.time.now() < leaseEnd { return }
+        switch await writer.write(.renew, of: run, .twice) {
+        case .written: return
+        case .lost, .ended, .refused: throw IdempotencyError.leaseLost(nil)
+        case .failed(let error): throw IdempotencyError.storeUnavailable(error)
+        }
+    }
+
+    /// Begins a step. Returns what an earlier attempt kept of it; `nil`: take it.
+    func beginStep(_ name: String, of run: Run) async throws -> StoredValue? {
+        let (isNew, kept) = run.withState { state in
+            (state.beginStep(name), state.stored?.record.checkpoints.first { UTF8Text.areEqual($0.name, name) }?.value)
+        }
+        guard isNew else { throw IdempotencyError.repeatedStep }
+        if let kept { return kept }
+        try await assureLease(of: run)
+        return nil
+    }
+
+    /// Keeps a step's result. The write renews the lease as well.
+    func endStep(_ name: String, _ value: StoredValue, of run: Run) async throws {
+        switch await writer.write(.checkpoint(Checkpoint(name: name, value: value)), of: run, .untilLeaseEnds) {
+        case .written: return
+        case .lost, .ended, .refused:
+            throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec))
+        case .failed(let error):
+            throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
+        }
+    }
+}

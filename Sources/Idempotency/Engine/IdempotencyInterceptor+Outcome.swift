@@ -1,0 +1,103 @@
+@available(Idempotency 0.1, *)
+extension IdempotencyInterceptor {
+    /// Runs the handler unless the key has a result already, and says which it was.
+    ///
+    /// As ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``, with the outcome as a
+    /// value: a run, a replay, still in progress, or not known.
+    ///
+    /// - Parameters:
+    ///   - key: What must happen once.
+    ///   - fingerprint: What is asked for; the same key with another one is refused. `nil` checks nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - handler: The work; runs in the caller's isolation and task.
+    /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    public func outcome<Value: Codable>(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
+    ) async throws -> IdempotentOutcome<Value> {
+        try await engine.outcome(
+            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler)
+    }
+
+    /// Runs a handler that returns nothing, unless the key is done already, and says which it was.
+    ///
+    /// - Parameters:
+    ///   - key: What must happen once.
+    ///   - fingerprint: What is asked for; the same key with another one is refused. `nil` checks nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - handler: The work; runs in the caller's isolation and task.
+    /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    public func outcome(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Void
+    ) async throws -> IdempotentOutcome<Void> {
+        try await engine.outcome(call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler)
+    }
+
+    /// Refuses a handler whose result could never be replayed.
+    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    public func outcome<Value>(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
+    ) async throws -> IdempotentOutcome<Value> {
+        throw IdempotencyError.nonCodableResult
+    }
+
+    /// Runs the handler in a task of its own, unless the key has a result already, and says which it was.
+    ///
+    /// - Parameters:
+    ///   - key: What must happen once.
+    ///   - fingerprint: What is asked for; the same key with another one is refused. `nil` checks nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`.
+    ///   - handler: The work; goes on when the caller is cancelled.
+    /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    public func outcome<Value: Codable & Sendable>(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
+    ) async throws -> IdempotentOutcome<Value> {
+        try await engine.outcomeInOwnTask(
+            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler)
+    }
+
+    /// Runs a handler that returns nothing in a task of its own, unless the key is done already, and says which it was.
+    ///
+    /// - Parameters:
+    ///   - key: What must happen once.
+    ///   - fingerprint: What is asked for; the same key with another one is refused. `nil` checks nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`.
+    ///   - handler: The work; goes on when the caller is cancelled.
+    /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    public func outcome(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> Void
+    ) async throws -> IdempotentOutcome<Void> {
+        try await engine.outcomeInOwnTask(
+            call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler)
+    }
+
+    /// Refuses a handler whose result could never be replayed.
+    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    public func outcome<Value>(
+        key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
+    ) async throws -> IdempotentOutcome<Value> {
+        throw IdempotencyError.nonCodableResult
+    }
+}

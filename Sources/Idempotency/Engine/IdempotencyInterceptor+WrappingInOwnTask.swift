@@ -1,0 +1,126 @@
+@available(Idempotency 0.1, *)
+extension IdempotencyInterceptor {
+    /// Wraps a handler that runs in a task of its own, to be called like the original.
+    ///
+    /// Two requests with one key must be equal in all that they encode, or the second one is refused.
+    ///
+    /// - Parameters:
+    ///   - key: The key of a request, for example `\ChargeRequest.key`.
+    ///   - fingerprint: What counts as the same request; by default all of it.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`: the handler goes on when the caller is cancelled.
+    ///   - handler: The work.
+    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    public func idempotent<Request: Encodable & Sendable, Value: Codable & Sendable>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
+    ) -> @Sendable (Request) async throws -> Value {
+        { request in
+            try await engine.outcomeInOwnTask(
+                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
+            ) { execution in try await handler(request, execution) }.get()
+        }
+    }
+
+    /// Wraps a handler that returns nothing and runs in a task of its own.
+    ///
+    /// Two requests with one key must be equal in all that they encode, or the second one is refused.
+    ///
+    /// - Parameters:
+    ///   - key: The key of a request, for example `\ChargeRequest.key`.
+    ///   - fingerprint: What counts as the same request; by default all of it.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`: the handler goes on when the caller is cancelled.
+    ///   - handler: The work.
+    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    public func idempotent<Request: Encodable & Sendable>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Void
+    ) -> @Sendable (Request) async throws -> Void {
+        { request in
+            try await engine.outcomeInOwnTask(
+                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
+            ) { execution in try await handler(request, execution) }.get()
+        }
+    }
+
+    /// Refuses a handler whose result could never be replayed.
+    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    public func idempotent<Request: Encodable & Sendable, Value>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
+    ) -> @Sendable (Request) async throws -> Value {
+        { _ in throw IdempotencyError.nonCodableResult }
+    }
+
+    /// Wraps a handler that runs in a task of its own, to be called like the original.
+    ///
+    /// For requests that are not `Encodable`, or of which only a part counts.
+    ///
+    /// - Parameters:
+    ///   - key: The key of a request, for example `\ChargeRequest.key`.
+    ///   - fingerprint: What counts as the same request; return `nil` to check nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`: the handler goes on when the caller is cancelled.
+    ///   - handler: The work.
+    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    public func idempotent<Request: Sendable, Value: Codable & Sendable>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
+    ) -> @Sendable (Request) async throws -> Value {
+        { request in
+            try await engine.outcomeInOwnTask(
+                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
+            ) { execution in try await handler(request, execution) }.get()
+        }
+    }
+
+    /// Wraps a handler that returns nothing and runs in a task of its own.
+    ///
+    /// For requests that are not `Encodable`, or of which only a part counts.
+    ///
+    /// - Parameters:
+    ///   - key: The key of a request, for example `\ChargeRequest.key`.
+    ///   - fingerprint: What counts as the same request; return `nil` to check nothing.
+    ///   - failures: The error types that are final answers, kept and thrown again like a result.
+    ///   - task: `.own`: the handler goes on when the caller is cancelled.
+    ///   - handler: The work.
+    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    public func idempotent<Request: Sendable>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Void
+    ) -> @Sendable (Request) async throws -> Void {
+        { request in
+            try await engine.outcomeInOwnTask(
+                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
+            ) { execution in try await handler(request, execution) }.get()
+        }
+    }
+
+    /// Refuses a handler whose result could never be replayed.
+    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    public func idempotent<Request: Sendable, Value>(
+        key: @escaping @Sendable (Request) throws -> IdempotencyKey,
+        fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,
+        failures: any FinalFailure.Type...,
+        task: HandlerTask,
+        handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
+    ) -> @Sendable (Request) async throws -> Value {
+        { _ in throw IdempotencyError.nonCodableResult }
+    }
+}

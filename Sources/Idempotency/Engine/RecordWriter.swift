@@ -1,0 +1,194 @@
+/// Writes what a run does to its own record: one write at a time, on the version that the run holds.
+///
+/// After a lost reply it reads again, and applies the event to the record that came back; it never sends old bytes twice.
+@available(Idempotency 0.1, *)
+final class RecordWriter: Sendable {
+    /// How long a write is tried.
+    enum Persistence {
+        /// One call: a renewal has another chance soon.
+        case once
+        /// Two calls: for what the end of the lease would mend as well.
+        case twice
+        /// For as long as the lease holds: the effect has happened, and its record must not be given up.
+        case untilLeaseEnds
+    }
+
+    enum Outcome {
+        case written(StoredRecord)
+        /// The key is another's, or its record is gone. Nothing was changed.
+        case lost
+        /// The run had ended before.
+        case ended
+        case refused(RecordStateMachine.Refusal)
+        /// Nobody knows whether the write was made. The claim is left as it is.
+        case failed(any Error)
+    }
+
+    private let store: any IdempotencyStore
+    private let runtime: IdempotencyRuntime
+    private let timers: Timers
+    private let observer: (any IdempotencyObserver)?
+
+    init(
+        store: any IdempotencyStore, runtime: IdempotencyRuntime, timers: Timers, observer: (any IdempotencyObserver)?
+    ) {
+        self.store = store
+        self.runtime = runtime
+        self.timers = timers
+        self.observer = observer
+    }
+
+    /// Makes a run's next write, whatever happens to the task that asks for it.
+    func write(_ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence) async -> Outcome {
+        await run.beginWriting()
+        defer { run.endWriting() }
+        if !Task.isCancelled, let outcome = await push(event, of: run, persistence, stopsWhenCancelled: true) {
+            return outcome
+        }
+        // A store may give up when its caller is cancelled. This write must not, so it goes on in a task that is not.
+        return await Task(executorPreference: runtime.executor) {
+            await self.push(event, of: run, persistence, stopsWhenCancelled: false) ?? .ended
+        }.value
+    }
+
+    /// Renews a run's lease.
+    func renew(_ run: Run) async {
+        switch await write(.renew, of: run, .once) {
+        case .written(let stored):
+            observer?.observe(IdempotencyEvent(.renewed, run.key.scope, attempt: stored.record.attempt))
+        case .failed(let error):
+            observer?.observe(IdempotencyEvent(.notRenewed, run.key.scope, error: error))
+        case .lost, .ended, .refused:
+            break
+        }
+    }
+
+    /// Tries to make a write. `nil`: the task was cancelled, and nobody knows whether the write was made.
+    private func push(
+        _ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence, stopsWhenCancelled: Bool
+    ) async -> Outcome? {
+        var failures = 0
+        var races = 0
+        while true {
+            do {
+                let (phase, known, isUncertain) = run.withState { ($0.phase, $0.stored, $0.isUncertain) }
+                guard phase == .held, var current = known else { return phase == .lost ? .lost : .ended }
+                if isUncertain {
+                    switch try await reread(run) {
+                    case .goOn(let found): current = found
+                    case .over(let outcome): return outcome
+                    }
+                }
+                switch try await send(event, of: run, on: current) {
+                case .over(let outcome):
+                    return outcome
+                case .goOn(let found):
+                    races += 1
+                    guard races < 16 else { throw IdempotencyError.contention }
+                    run.withState { $0.adopt(found) }
+                }
+            } catch {
+                failures += 1
+                run.withState { $0.replyLost() }
+                observer?.observe(IdempotencyEvent(.storeFailed, run.key.scope, error: error))
+                if stopsWhenCancelled, Task.isCancelled { return nil }
+                guard await pause(after: failures, run, persistence) else { return .failed(error) }
+            }
+        }
+    }
+
+    private enum Step {
+        /// The record is still ours and pending: apply the event to it.
+        case goOn(StoredRecord)
+        case over(Outcome)
+    }
+
+    private func reread(_ run: Run) async throws -> Step {
+        let step = try await judge(try await store.load(run.key), run)
+        if case .goOn(let found) = step { run.withState { $0.adopt(found) } }
+        return step
+    }
+
+    private func send(_ event: RecordStateMachine.Event, of run: Run, on current: StoredRecord) async throws -> Step {
+        let lease = run.call.policy.leaseNanoseconds
+        let record: IdempotencyRecord
+        switch RecordStateMachine.apply(Self.withoutRepetition(event, current), by: run.claimant, to: current, lease: lease) {
+        case .success(let next): record = next
+        case .failure(let refused): return .over(.refused(refused.refusal))
+        }
+        let sentAt = runtime.time.now()
+        switch try await store.checkAndSet(run.key, expecting: current.version, .write(record)) {
+        case .stored(let version):
+            guard version > current.version else { throw IdempotencyError.versionDidNotGrow }
+            let stored = StoredRecord(
+                version: version, record: record,
+                remainingNanoseconds: record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds)
+            note(stored, of: run, sentAt: sentAt)
+            return .over(.written(stored))
+        case .conflict(let found):
+            if let found, found.record.claimant == run.claimant, found.version <= current.version {
+                throw IdempotencyError.versionDidNotGrow
+            }
+            return try await judge(found, run)
+        }
+    }
+
+    /// What a record that came back means to a run.
+    private func judge(_ found: StoredRecord?, _ run: Run) async throws -> Step {
+        guard let found, found.record.claimant == run.claimant else {
+            run.withState { $0.lose() }
+            return .over(.lost)
+        }
+        guard !found.record.isPending else { return .goOn(found) }
+        // Our own last write, whose reply was lost. Seen is not yet durable: it counts when a write upon it does.
+        switch try await store.checkAndSet(run.key, expecting: found.version, .write(found.record)) {
+        case .stored(let version):
+            let stored = StoredRecord(
+                version: version, record: found.record, remainingNanoseconds: found.record.retentionNanoseconds)
+            run.withState { $0.end(stored) }
+            return .over(.written(stored))
+        case .conflict:
+            run.withState { $0.lose() }
+            return .over(.lost)
+        }
+    }
+
+    private func note(_ stored: StoredRecord, of run: Run, sentAt: Nanoseconds) {
+        guard stored.record.isPending, stored.record.leaseNanoseconds > 0 else { return run.withState { $0.end(stored) } }
+        run.withState { state in
+            let renewUntil = state.startedAt.addingClamped(run.call.policy.maximumRunTime.nanoseconds)
+            _ = state.wrote(stored.record, as: stored.version, sentAt: sentAt, renewUntil: renewUntil)
+        }
+    }
+
+    /// A checkpoint that is there already was written by a call whose reply was lost: then only the lease is renewed.
+    private static func withoutRepetition(
+        _ event: RecordStateMachine.Event, _ current: StoredRecord
+    ) -> RecordStateMachine.Event {
+        if case .checkpoint(let checkpoint) = event,
+            current.record.checkpoints.contains(where: { $0.name == checkpoint.name })
+        {
+            return .renew
+        }
+        return event
+    }
+
+    /// Waits before the next call. `false`: there is none.
+    private func pause(after failures: Int, _ run: Run, _ persistence: Persistence) async -> Bool {
+        switch persistence {
+        case .once:
+            let nextTry = runtime.time.now().addingClamped(max(1, run.call.policy.leaseNanoseconds / 6))
+            run.withState { $0.renewalFailed(nextTry: nextTry) }
+            return false
+        case .twice:
+            return failures < 2
+        case .untilLeaseEnds:
+            // The first repetition is free: most lost replies are a connection that was closed while idle.
+            if failures == 1 { return true }
+            let left = run.withState { $0.leaseEnd } - runtime.time.now()
+            guard left > 0 else { return false }
+            await timers.sleep(for: min(left, Nanoseconds(10_000_000) << Nanoseconds(min(failures - 2, 7))))
+            return true
+        }
+    }
+}

@@ -1,0 +1,127 @@
+/// What a run knows about its own record. Pure: the engine talks to the store, and reports here what came back.
+@available(Idempotency 0.1, *)
+struct RunState {
+    enum Phase {
+        /// The claim is not made yet, or was refused.
+        case claiming
+        /// The claim is ours, as far as we know.
+        case held
+        /// The key is another's, or its record is gone.
+        case lost
+        /// The last write is made.
+        case ended
+    }
+
+    private(set) var phase = Phase.claiming
+    /// What the last acknowledged write left in the store.
+    private(set) var stored: StoredRecord?
+    /// When our lease ends at the latest, by the engine's clock: counted from before the write was sent.
+    private(set) var leaseEnd: Nanoseconds = 0
+    /// When the first claim of this run was sent.
+    private(set) var startedAt: Nanoseconds = 0
+    /// When the lease is to be renewed; far away while no renewal is wanted.
+    private(set) var renewalDue = Nanoseconds.max
+    /// Whether a write's reply was lost, so that the store has to be read before the next write.
+    private(set) var isUncertain = false
+    /// Whether somebody in this process waits who wants to hear of the claim at once.
+    private(set) var hasImpatientFollowers = false
+    /// Wakes the run while it waits for another interceptor's run.
+    var waitSignal: OneShot<WaitEnd>?
+    private var stepNames: Set<String> = []
+    private var isWriting = false
+    private var turns: [OneShot<Void>] = []
+
+    var token: FencingToken? {
+        guard let stored, phase != .claiming else { return nil }
+        return stored.record.token ?? FencingToken(rawValue: stored.version.rawValue)
+    }
+
+    // MARK: Writes
+
+    mutating func claimSent(at now: Nanoseconds) {
+        if startedAt == 0 { startedAt = now }
+    }
+
+    /// A write was acknowledged that leaves the run holding its claim. Returns whether followers want to hear of it.
+    mutating func wrote(
+        _ record: IdempotencyRecord, as version: RecordVersion, sentAt: Nanoseconds, renewUntil: Nanoseconds
+    ) -> Bool {
+        stored = StoredRecord(version: version, record: record, remainingNanoseconds: record.leaseNanoseconds)
+        phase = .held
+        isUncertain = false
+        leaseEnd = sentAt.addingClamped(record.leaseNanoseconds)
+        // Two renewals may fail before the lease is over.
+        let due = sentAt.addingClamped(record.leaseNanoseconds / 3)
+        renewalDue = due < renewUntil ? due : .max
+        return hasImpatientFollowers
+    }
+
+    /// A record with our claimant was read: go on from its version.
+    mutating func adopt(_ found: StoredRecord) {
+        stored = found
+        phase = .held
+        isUncertain = false
+    }
+
+    mutating func replyLost() {
+        isUncertain = true
+    }
+
+    mutating func renewalFailed(nextTry: Nanoseconds) {
+        if renewalDue != .max { renewalDue = nextTry }
+    }
+
+    /// A renewal is on its way: no second one until it reports.
+    mutating func takeRenewal(dueAt now: Nanoseconds, nextTry: Nanoseconds) -> Bool {
+        guard phase == .held, renewalDue <= now else { return false }
+        renewalDue = nextTry
+        return true
+    }
+
+    mutating func lose() {
+        phase = .lost
+        renewalDue = .max
+    }
+
+    mutating func end(_ stored: StoredRecord?) {
+        if let stored { self.stored = stored }
+        phase = .ended
+        renewalDue = .max
+    }
+
+    mutating func stopRenewing() {
+        renewalDue = .max
+    }
+
+    /// Before a reader learns of a claim whose write failed: whoever joins now has to be told when it is made.
+    mutating func follow(impatiently: Bool) {
+        if phase == .claiming, impatiently { hasImpatientFollowers = true }
+    }
+
+    // MARK: One writer at a time
+
+    mutating func beginWriting() -> OneShot<Void>? {
+        guard isWriting else {
+            isWriting = true
+            return nil
+        }
+        let turn = OneShot<Void>()
+        turns.append(turn)
+        return turn
+    }
+
+    mutating func endWriting() -> OneShot<Void>? {
+        if turns.isEmpty {
+            isWriting = false
+            return nil
+        }
+        return turns.removeFirst()
+    }
+
+    // MARK: Steps
+
+    /// Whether the name is new in this run.
+    mutating func beginStep(_ name: String) -> Bool {
+        stepNames.insert(name).inserted
+    }
+}

@@ -1,0 +1,38 @@
+/// A caller that waits for another caller's flight.
+@available(Idempotency 0.1, *)
+final class Waiter: Sendable {
+    /// What ends the wait.
+    enum Wake: Sendable {
+        /// The leader left without having run: this caller leads now.
+        case lead(Run)
+        /// The leader left this in the store.
+        case observed(StoredRecord)
+        /// The leader could not reach the store.
+        case unavailable(any Error)
+        /// The leader's claim is made, and this caller does not wait for runs.
+        case busy
+        /// The leader's claim is made, for another payload.
+        case mismatched
+        case deadline
+        case cancelled
+    }
+
+    let call: Call
+    let enclosing: Run?
+    let signal = OneShot<Wake>()
+
+    init(_ call: Call, enclosing: Run?) {
+        self.call = call
+        self.enclosing = enclosing
+    }
+
+    var isPatient: Bool { call.policy.waitLimit > .zero }
+}
+
+/// What ends the wait of a leader for another interceptor's run.
+@available(Idempotency 0.1, *)
+enum WaitEnd: Sendable {
+    case lookAgain
+    case cancelled
+    case shutDown
+}

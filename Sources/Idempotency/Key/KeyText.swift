@@ -1,0 +1,43 @@
+/// The rules that every text in a key follows: not empty, at most 255 bytes of UTF-8, no control characters.
+@available(Idempotency 0.1, *)
+enum KeyText {
+    /// The longest text, in bytes of UTF-8. Fits the header of the IETF draft's users and every store's index.
+    static let maximumBytes = 255
+
+    static func validate(_ text: String, _ what: String) throws(IdempotencyError) {
+        if text.isEmpty {
+            throw IdempotencyError(.invalidKey, "\(what) is empty; give it at least one character.")
+        }
+        let count = text.utf8.count
+        if count > maximumBytes {
+            throw IdempotencyError(
+                .invalidKey,
+                "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it.")
+        }
+        if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+            throw IdempotencyError(.invalidKey, "\(what) holds a control character; remove it before using it as a key.")
+        }
+    }
+
+    static func validated(_ value: String) throws(IdempotencyError) -> String {
+        try validate(value, "The key's value")
+        return value
+    }
+
+    /// Percent-encodes `%` and the given ASCII separators, so that parts joined by them come apart again in one way only.
+    static func escape(_ part: String, _ separators: StaticString) -> String {
+        let special = separators.withUTF8Buffer { Array($0) } + [UInt8(ascii: "%")]
+        guard part.utf8.contains(where: special.contains) else { return part }
+        var escaped: [UInt8] = []
+        escaped.reserveCapacity(part.utf8.count + 8)
+        for byte in part.utf8 {
+            if special.contains(byte) {
+                escaped.append(UInt8(ascii: "%"))
+                escaped.append(contentsOf: Hex.digits(of: byte))
+            } else {
+                escaped.append(byte)
+            }
+        }
+        return String(decoding: escaped, as: UTF8.self)
+    }
+}

@@ -1,0 +1,109 @@
+/// SHA-256 as FIPS 180-4 defines it (sections 4.1.2, 5.3.3 and 6.2).
+///
+/// The core has no package dependency, and the toolchain ships no hash function that is the same in every process.
+struct SHA256 {
+    private var words: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (
+        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19
+    )
+    private var pending: [UInt8] = []
+    private var byteCount: UInt64 = 0
+
+    /// Takes in more of the message.
+    mutating func update(_ bytes: some Collection<UInt8>) {
+        if bytes.withContiguousStorageIfAvailable({ update(UnsafeRawBufferPointer($0)) }) == nil {
+            Array(bytes).withUnsafeBytes { update($0) }
+        }
+    }
+
+    /// Takes in a message of which the length is part, so that what follows cannot be shifted into it.
+    mutating func updateWithLengthPrefix(_ bytes: [UInt8]) {
+        update((0..<8).map { UInt8(truncatingIfNeeded: UInt64(bytes.count) >> (56 - 8 * $0)) })
+        update(bytes)
+    }
+
+    private mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        byteCount &+= UInt64(bytes.count)
+        var rest = bytes[...]
+        if !pending.isEmpty {
+            let missing = min(64 - pending.count, rest.count)
+            pending.append(contentsOf: rest.prefix(missing))
+            rest = rest.dropFirst(missing)
+            guard pending.count == 64 else { return }
+            pending.withUnsafeBytes { Self.compress(&words, $0) }
+            pending.removeAll(keepingCapacity: true)
+        }
+        while rest.count >= 64 {
+            Self.compress(&words, UnsafeRawBufferPointer(rebasing: rest.prefix(64)))
+            rest = rest.dropFirst(64)
+        }
+        pending.append(contentsOf: rest)
+    }
+
+    /// The digest; 32 bytes. The value is spent afterwards.
+    mutating func finalize() -> [UInt8] {
+        let bits = byteCount &* 8
+        var padding: [UInt8] = [0x80]
+        padding.append(contentsOf: repeatElement(0, count: (119 - Int(byteCount % 64)) % 64))
+        for shift in stride(from: 56, through: 0, by: -8) { padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+        update(padding)
+        var digest: [UInt8] = []
+        digest.reserveCapacity(32)
+        for word in [words.0, words.1, words.2, words.3, words.4, words.5, words.6, words.7] {
+            for shift in stride(from: 24, through: 0, by: -8) { digest.append(UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
+        }
+        return digest
+    }
+
+    private static func compress(
+        _ words: inout (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32), _ block: UnsafeRawBufferPointer
+    ) {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
+            for index in 0..<16 {
+                schedule[index] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self))
+            }
+            for index in 16..<64 {
+                let older = schedule[index - 15]
+                let newer = schedule[index - 2]
+                let small0 = rotate(older, 7) ^ rotate(older, 18) ^ (older >> 3)
+                let small1 = rotate(newer, 17) ^ rotate(newer, 19) ^ (newer >> 10)
+                schedule[index] = schedule[index - 16] &+ small0 &+ schedule[index - 7] &+ small1
+            }
+            var (a, b, c, d, e, f, g, h) = words
+            constants.withUnsafeBufferPointer { constants in
+                for index in 0..<64 {
+                    let big1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+                    let choice = (e & f) ^ (~e & g)
+                    let first = h &+ big1 &+ choice &+ constants[index] &+ schedule[index]
+                    let big0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+                    let majority = (a & b) ^ (a & c) ^ (b & c)
+                    let second = big0 &+ majority
+                    (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+                }
+            }
+            words.0 &+= a
+            words.1 &+= b
+            words.2 &+= c
+            words.3 &+= d
+            words.4 &+= e
+            words.5 &+= f
+            words.6 &+= g
+            words.7 &+= h
+        }
+    }
+
+    @inline(__always)
+    private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
+        (word >> count) | (word << (32 - count))
+    }
+
+    private static let constants: [UInt32] = [
+        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
+        0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
+        0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
+        0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
+        0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
+        0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
+        0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
+        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
+    ]
+}

@@ -1,0 +1,77 @@
+/// Something that an operator would count or be paged for.
+@available(Idempotency 0.1, *)
+public struct IdempotencyEvent: Sendable {
+    /// What happened. A structure over a private enumeration, so that a release may add kinds.
+    public struct Kind: Hashable, Sendable, CustomStringConvertible {
+        private enum Name: String {
+            case claimed, replayed, waiting, mismatched, takenOver, completed, failed, leaseLost, unknown, unsaved
+            case failedOpen, storeFailed, renewed, notRenewed, wouldHaveReplayed, wouldHaveRefused, revoked
+            case released
+        }
+
+        private let name: Name
+
+        private init(_ name: Name) { self.name = name }
+
+        /// The kind's name.
+        public var description: String { name.rawValue }
+
+        /// A call claimed its key and is about to run.
+        public static let claimed = Kind(.claimed)
+        /// A call was answered with the kept result or failure.
+        public static let replayed = Kind(.replayed)
+        /// A call began to wait for another's run.
+        public static let waiting = Kind(.waiting)
+        /// A key came with another payload than before.
+        public static let mismatched = Kind(.mismatched)
+        /// A call claimed a key that another's lapsed run had left.
+        public static let takenOver = Kind(.takenOver)
+        /// A run ended and its result is kept.
+        public static let completed = Kind(.completed)
+        /// A run ended with an error.
+        public static let failed = Kind(.failed)
+        /// A run outlived its lease and another took the key over.
+        public static let leaseLost = Kind(.leaseLost)
+        /// Nobody knows whether a run took effect.
+        public static let unknown = Kind(.unknown)
+        /// A run ended, and its result could not be recorded within the lease.
+        public static let unsaved = Kind(.unsaved)
+        /// The store did not answer, and the handler ran without protection.
+        public static let failedOpen = Kind(.failedOpen)
+        /// A call to the store threw.
+        public static let storeFailed = Kind(.storeFailed)
+        /// A lease was renewed.
+        public static let renewed = Kind(.renewed)
+        /// A renewal failed.
+        public static let notRenewed = Kind(.notRenewed)
+        /// In mode `.observeOnly`: a duplicate ran that would have been answered with the kept result.
+        public static let wouldHaveReplayed = Kind(.wouldHaveReplayed)
+        /// In mode `.observeOnly`: a call ran that would have been refused or would have waited.
+        public static let wouldHaveRefused = Kind(.wouldHaveRefused)
+        /// A key was revoked before it ran.
+        public static let revoked = Kind(.revoked)
+        /// A claim was given back before its handler was entered.
+        public static let released = Kind(.released)
+    }
+
+    /// What happened.
+    public let kind: Kind
+    /// Where the key counts.
+    public let scope: IdempotencyScope
+    /// Which attempt of the key this was; 0 where there is none.
+    public let attempt: Int
+    /// How long the run took, for events that end one.
+    public let duration: Duration?
+    /// The error, for events that tell of one. Its description may hold what is not safe to log.
+    public let error: (any Error)?
+
+    init(
+        _ kind: Kind, _ scope: IdempotencyScope, attempt: Int = 0, duration: Duration? = nil, error: (any Error)? = nil
+    ) {
+        self.kind = kind
+        self.scope = scope
+        self.attempt = attempt
+        self.duration = duration
+        self.error = error
+    }
+}

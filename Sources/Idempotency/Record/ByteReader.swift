@@ -1,0 +1,62 @@
+/// Takes the parts of an encoded record one after the other, and never one that is not wholly there.
+@available(Idempotency 0.1, *)
+struct ByteReader {
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) {
+        rest = bytes
+    }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    static func corrupt(_ what: String) -> IdempotencyError {
+        IdempotencyError(
+            .corruptRecord,
+            "A stored record cannot be read: \(what). Nothing was run or changed; look at what else writes to the store, "
+                + "and settle or remove the record by hand.")
+    }
+
+    mutating func bytes(_ count: Int) throws(IdempotencyError) -> ArraySlice<UInt8> {
+        guard rest.count >= count else { throw Self.corrupt("it is cut off") }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+
+    mutating func byte() throws(IdempotencyError) -> UInt8 {
+        try integer(UInt8.self)
+    }
+
+    mutating func integer<Integer: FixedWidthInteger>(
+        _: Integer.Type = Integer.self
+    ) throws(IdempotencyError) -> Integer {
+        try bytes(Integer.bitWidth / 8).reduce(0) { $0 << 8 | Integer(truncatingIfNeeded: $1) }
+    }
+
+    mutating func text() throws(IdempotencyError) -> String {
+        let count = Int(try integer(UInt16.self))
+        guard let text = String(validating: try bytes(count), as: UTF8.self) else {
+            throw Self.corrupt("a name in it is not UTF-8")
+        }
+        return text
+    }
+
+    mutating func value() throws(IdempotencyError) -> StoredValue {
+        switch try byte() {
+        case 0:
+            return .void
+        case 1:
+            let count = Int(try integer(UInt32.self))
+            return .bytes(Array(try bytes(count)))
+        case 2:
+            let count = Int(try integer(UInt32.self))
+            return .encoded(Array(try bytes(count)))
+        case 3:
+            guard let omission = StoredValue.Omission(rawValue: try byte()) else {
+                throw Self.corrupt("the reason why a value is not kept is unknown")
+            }
+            return .omitted(omission)
+        default:
+            throw Self.corrupt("the kind of a value is unknown")
+        }
+    }
+}

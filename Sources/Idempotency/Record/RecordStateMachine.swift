@@ -1,0 +1,223 @@
+/// The life of a record as pure functions: a record and an event give a new record, or say why not.
+///
+/// | event \ state      | absent  | pending, lease holds | pending, lapsed            | done  | failed, final | failed, retryable |
+/// |--------------------|---------|----------------------|----------------------------|-------|---------------|-------------------|
+/// | claim              | pending | in progress          | by lapse policy ¹          | done  | failed        | pending ²         |
+/// | renew              | absent  | pending ³            | pending ³                  | done  | failed        | failed            |
+/// | checkpoint         | absent  | pending ³            | pending ³                  | done  | failed        | failed            |
+/// | restart            | absent  | pending ² ³          | pending ² ³                | done  | failed        | failed            |
+/// | complete           | absent  | done ³               | done ³                     | done  | failed        | failed            |
+/// | fail               | absent  | failed ³             | failed ³                   | done  | failed        | failed            |
+/// | abandon            | absent  | pending, lapsed ³    | pending, lapsed ³          | done  | failed        | failed            |
+/// | revoke             | failed  | in progress          | unknown                    | done  | failed        | failed, final     |
+///
+/// A refusal stands where the cell repeats the state. Before anything else a claim with another fingerprint is refused
+/// as a mismatch. An expired record is absent: that is for the store to say.
+///
+/// ¹ `.rerun`: pending, attempt + 1. `.reconcile`: pending, to ask the hook, if the caller has one. `.refuse`: unknown.
+/// The stricter of the record's and the claim's policy counts.
+/// ² Attempt + 1; past the cap on attempts, failed if all are known to be without effect, else unknown for good.
+/// ³ Only by the record's claimant; anybody else is refused as "not the claimant".
+@available(Idempotency 0.1, *)
+enum RecordStateMachine {
+    /// What a claim brings along.
+    struct Claim {
+        var claimant: Claimant
+        var fingerprint: Fingerprint?
+        var lapsePolicy: LapsePolicy
+        var canReconcile: Bool
+        var maximumAttempts: UInt32?
+        var lease: Nanoseconds
+        /// How long a lapsed record is kept, where its lapse policy lets it go at all.
+        var abandonmentRetention: Nanoseconds
+        /// How long a record that used up its attempts is kept.
+        var retention: Nanoseconds
+    }
+
+    /// What a claimant does to its own record.
+    enum Event {
+        case renew
+        case checkpoint(Checkpoint)
+        /// The reconcile hook says that the effect did not happen: the claim that asked it becomes a run.
+        case restart(maximumAttempts: UInt32?)
+        case complete(StoredValue, retention: Nanoseconds)
+        case fail(StoredFailure, retention: Nanoseconds)
+        /// Nobody knows: lapsed from now on, with the reason kept.
+        case abandon(UnknownReason)
+    }
+
+    /// What a claim comes to.
+    enum ClaimDecision {
+        /// Write this, expecting the version that was decided upon, and run the handler.
+        case run(IdempotencyRecord)
+        /// Write this, expecting the version that was decided upon, and ask the hook.
+        case reconcile(IdempotencyRecord)
+        /// Write this, expecting the version that was decided upon, and report that the attempts are used up.
+        case exhaust(IdempotencyRecord)
+        case refused(Refusal)
+    }
+
+    /// Why an event leaves the record as it is.
+    enum Refusal: Equatable {
+        case absent
+        case fingerprintMismatch
+        case inProgress
+        case unknown(UnknownReason)
+        case done(StoredValue)
+        case failed(StoredFailure)
+        case notTheClaimant
+    }
+
+    /// Decides a claim from what is stored. `nil`: nothing, or expired.
+    static func claim(_ stored: StoredRecord?, _ claim: Claim) -> ClaimDecision {
+        guard let stored else {
+            return .run(
+                IdempotencyRecord(
+                    state: .pending(unknown: nil), attempt: 1, claimant: claim.claimant, token: 0,
+                    fingerprint: claim.fingerprint, lapsePolicy: claim.lapsePolicy, isKnownWithoutEffect: true,
+                    lease: claim.lease, retention: retention(abandoned: claim, claim.lapsePolicy), checkpoints: []))
+        }
+        let record = stored.record
+        if let kept = record.fingerprint, let asked = claim.fingerprint, kept != asked {
+            return .refused(.fingerprintMismatch)
+        }
+        switch record.state {
+        case .done(let value):
+            return .refused(.done(value))
+        case .failed(.retryable(let reason)):
+            return again(stored, claim, knownWithoutEffect: record.isKnownWithoutEffect && reason != .threw)
+        case .failed(let failure):
+            return .refused(.failed(failure))
+        case .pending where stored.remainingNanoseconds > 0:
+            return .refused(.inProgress)
+        case .pending(let reason):
+            if reason == .attemptsExhausted { return .refused(.unknown(.attemptsExhausted)) }
+            switch max(record.lapsePolicy, claim.lapsePolicy) {
+            case .rerun:
+                return again(stored, claim, knownWithoutEffect: false)
+            case .reconcile where claim.canReconcile:
+                return .reconcile(pending(record, claim, attempt: record.attemptNumber, knownWithoutEffect: false))
+            case .reconcile, .refuse:
+                return .refused(.unknown(reason ?? .lapsed))
+            }
+        }
+    }
+
+    /// Applies a claimant's event to what is stored. `nil`: nothing, or expired.
+    static func apply(
+        _ event: Event, by claimant: Claimant, to stored: StoredRecord?, lease: Nanoseconds
+    ) -> Result<IdempotencyRecord, EventRefused> {
+        guard let stored else { return .failure(EventRefused(.absent)) }
+        var record = stored.record
+        guard record.claimant == claimant else { return .failure(EventRefused(.notTheClaimant)) }
+        switch record.state {
+        case .done(let value): return .failure(EventRefused(.done(value)))
+        case .failed(let failure): return .failure(EventRefused(.failed(failure)))
+        case .pending: break
+        }
+        if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
+        switch event {
+        case .renew:
+            record.leaseNanoseconds = lease
+        case .checkpoint(let checkpoint):
+            record.checkpoints.append(checkpoint)
+            record.leaseNanoseconds = lease
+        case .restart(let maximumAttempts):
+            if let maximumAttempts, record.attemptNumber >= maximumAttempts {
+                return .failure(EventRefused(.unknown(.attemptsExhausted)))
+            }
+            record.attemptNumber += 1
+            record.isKnownWithoutEffect = true
+            record.leaseNanoseconds = lease
+        case .complete(let value, let retention):
+            record.state = .done(value)
+            finish(&record, retention)
+        case .fail(let failure, let retention):
+            record.state = .failed(failure)
+            if failure == .retryable(.threw) { record.isKnownWithoutEffect = false }
+            // What was never entered was no attempt: it must not use up the cap.
+            if failure == .retryable(.neverEntered) { record.attemptNumber -= 1 }
+            finish(&record, retention)
+        case .abandon(let reason):
+            record.state = .pending(unknown: reason)
+            record.leaseNanoseconds = 0
+            record.isKnownWithoutEffect = false
+        }
+        return .success(record)
+    }
+
+    /// Decides a revocation from what is stored. `nil`: nothing, or expired.
+    static func revoke(
+        _ stored: StoredRecord?, by claimant: Claimant, retention: Nanoseconds
+    ) -> Result<IdempotencyRecord, EventRefused> {
+        guard let stored else {
+            return .success(
+                IdempotencyRecord(
+                    state: .failed(.revoked), attempt: 0, claimant: claimant, token: 0, fingerprint: nil,
+                    lapsePolicy: .rerun, isKnownWithoutEffect: true, lease: 0, retention: retention, checkpoints: []))
+        }
+        var record = stored.record
+        switch record.state {
+        case .done(let value): return .failure(EventRefused(.done(value)))
+        case .failed(.retryable):
+            if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
+            record.state = .failed(.revoked)
+            record.claimant = claimant
+            finish(&record, retention)
+            return .success(record)
+        case .failed(let failure): return .failure(EventRefused(.failed(failure)))
+        case .pending where stored.remainingNanoseconds > 0: return .failure(EventRefused(.inProgress))
+        case .pending(let reason): return .failure(EventRefused(.unknown(reason ?? .lapsed)))
+        }
+    }
+
+    /// A refusal in the shape that `Result` asks for.
+    struct EventRefused: Error, Equatable {
+        let refusal: Refusal
+
+        init(_ refusal: Refusal) { self.refusal = refusal }
+    }
+
+    private static func again(_ stored: StoredRecord, _ claim: Claim, knownWithoutEffect: Bool) -> ClaimDecision {
+        var record = stored.record
+        guard let maximum = claim.maximumAttempts, record.attemptNumber >= maximum else {
+            let attempt = record.attemptNumber == .max ? .max : record.attemptNumber + 1
+            return .run(pending(record, claim, attempt: attempt, knownWithoutEffect: knownWithoutEffect))
+        }
+        record.claimant = claim.claimant
+        if knownWithoutEffect {
+            record.state = .failed(.attemptsExhausted)
+            finish(&record, claim.retention)
+        } else {
+            record.state = .pending(unknown: .attemptsExhausted)
+            record.lapsePolicy = .refuse
+            record.leaseNanoseconds = 0
+            record.retentionNanoseconds = IdempotencyRecord.never
+        }
+        return .exhaust(record)
+    }
+
+    private static func pending(
+        _ record: IdempotencyRecord, _ claim: Claim, attempt: UInt32, knownWithoutEffect: Bool
+    ) -> IdempotencyRecord {
+        let policy = max(record.lapsePolicy, claim.lapsePolicy)
+        return IdempotencyRecord(
+            state: .pending(unknown: nil), attempt: attempt, claimant: claim.claimant, token: 0,
+            fingerprint: record.fingerprint ?? claim.fingerprint, lapsePolicy: policy,
+            isKnownWithoutEffect: knownWithoutEffect, lease: claim.lease,
+            retention: retention(abandoned: claim, policy), checkpoints: record.checkpoints)
+    }
+
+    private static func finish(_ record: inout IdempotencyRecord, _ retention: Nanoseconds) {
+        record.leaseNanoseconds = 0
+        record.retentionNanoseconds = retention
+        // A retryable failure keeps its steps for the next attempt; a final answer needs them no more.
+        if case .failed(.retryable) = record.state { return }
+        record.checkpoints = []
+    }
+
+    /// Only under `.rerun` does a lapsed record go by itself: there, forgetting it changes nothing that was promised.
+    private static func retention(abandoned claim: Claim, _ policy: LapsePolicy) -> Nanoseconds {
+        policy == .rerun ? claim.abandonmentRetention : IdempotencyRecord.never
+    }
+}
