@@ -2,11 +2,34 @@
 extension Engine {
     /// Decides what a call may do: joins the key's flight, and leads it or waits for its leader.
     func acquire(_ call: Call) async throws -> Acquisition {
+        switch call.policy.mode {
+        case .enforce: break
+        case .observeOnly: return try await observe(call)
+        case .off: return .unprotected(nil)
+        }
         guard !isShutDown else { throw IdempotencyError.shutDown }
+        if Task.isCancelled { throw CancellationError() }
         let enclosing = Run.current
         if enclosing != nil, isBeingRun(call.key, by: enclosing) { throw IdempotencyError.recursiveCall }
-        if let run = flights.lead(call, enclosing: enclosing), let acquisition = try await lead(run, until: nil) {
-            return acquisition
+        if let run = flights.lead(call, enclosing: enclosing) {
+            // The common case is one question to the store; whatever its answer leaves open is decided step by step.
+            let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
+            let sentAt = runtime.time.now()
+            let answer: Claiming.Answer
+            do {
+                answer = .reply(try await store.checkAndSet(call.key, expecting: nil, .write(record)))
+            } catch {
+                answer = .failure(error)
+            }
+            if case .reply(.stored(let version)) = answer,
+                noteClaim(StoredRecord(version: version, claim: record), of: run, sentAt: sentAt)
+            {
+                return .run(run)
+            }
+            if case .reply(.conflict(let found?)) = answer, let acquisition = try replay(found, of: run) {
+                return acquisition
+            }
+            if let acquisition = try await lead(run, until: nil, after: (record, sentAt, answer)) { return acquisition }
         }
         let deadline = runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
         while true {
@@ -29,6 +52,15 @@ extension Engine {
         }
     }
 
+    /// The usual duplicate: the record is done, and for the same payload.
+    private func replay(_ found: StoredRecord, of run: Run) throws -> Acquisition? {
+        guard case .done = found.record.state,
+            case .refused(let refusal) = RecordStateMachine.claim(found, run.call.claim(by: run.claimant))
+        else { return nil }
+        defer { flights.resolve(run, .observed(found)) }
+        return try settled(refusal, found, run.call)
+    }
+
     /// Waits for the leader of a flight. `nil`: join the key again.
     private func follow(_ waiter: Waiter, _ leader: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         let call = waiter.call
@@ -45,7 +77,7 @@ extension Engine {
         case .lead(let run):
             return try await lead(run, until: deadline)
         case .observed(let stored):
-            return try settle(call, stored, afterWaitingFor: stored.record.claimant)
+            return try judge(stored, call)
         case .unavailable(let error):
             return try withoutStore(call, nil, error)
         case .busy, .deadline:
@@ -64,44 +96,64 @@ extension Engine {
         .nanoseconds(max(0, run.withState { $0.leaseEnd } - runtime.time.now()))
     }
 
-    /// What a stored record means to a call that cannot change it. `nil`: it has to be claimed, or waited for.
-    func settle(
-        _ call: Call, _ stored: StoredRecord, afterWaitingFor claimant: Claimant?
-    ) throws -> Acquisition? {
+    /// What the record that a leader left means to a caller that waited for it. `nil`: it has to be claimed or waited for.
+    private func judge(_ stored: StoredRecord, _ call: Call) throws -> Acquisition? {
         let record = stored.record
         switch RecordStateMachine.claim(stored, call.claim(by: record.claimant)) {
+        case .reconcile where record.state == .pending(unknown: .notReconciled):
+            // The hook was asked a moment ago, and did not know.
+            return try settled(.unknown(.notReconciled), stored, call)
         case .run, .reconcile, .exhaust:
-            // Who waited for this very run is told that it failed; who comes later runs again.
-            if case .failed(.retryable(let reason)) = record.state, reason != .neverEntered, record.claimant == claimant {
-                throw IdempotencyError.attemptFailed
-            }
+            try refuseIfAwaited(stored, record.claimant)
             return nil
-        case .refused(.inProgress), .refused(.absent), .refused(.notTheClaimant):
+        case .refused(.inProgress):
             return nil
-        case .refused(.fingerprintMismatch):
-            report(.mismatched, call.key, attempt: record.attempt)
-            throw IdempotencyError.fingerprintMismatch
-        case .refused(.done(let value)):
-            report(.replayed, call.key, attempt: record.attempt)
+        case .refused(let refusal):
+            return try settled(refusal, stored, call)
+        }
+    }
+
+    /// Who waited for a run that failed is told so; who comes later runs again.
+    func refuseIfAwaited(_ found: StoredRecord, _ awaited: Claimant?) throws {
+        if case .failed(.retryable(let reason)) = found.record.state, reason != .neverEntered,
+            found.record.claimant == awaited
+        {
+            throw IdempotencyError.attemptFailed
+        }
+    }
+
+    /// What a refused claim means to its caller.
+    func settled(
+        _ refusal: RecordStateMachine.Refusal, _ stored: StoredRecord, _ call: Call
+    ) throws -> Acquisition {
+        let attempt = stored.record.attempt
+        switch refusal {
+        case .done(let value):
+            if observer != nil { report(.replayed, call.key, attempt: attempt) }
             return .replay(value)
-        case .refused(.failed(let failure)):
-            report(.replayed, call.key, attempt: record.attempt)
-            return .failed(failure, attempt: record.attempt)
-        case .refused(.unknown(let reason)):
-            if reason == .attemptsExhausted {
-                throw IdempotencyError.attemptsExhausted(record.attempt, isKnownWithoutEffect: false)
-            }
-            report(.unknown, call.key, attempt: record.attempt)
-            return .unknown(UnknownOutcome(reason: reason, attempt: record.attempt, cause: nil))
+        case .failed(let failure):
+            report(.replayed, call.key, attempt: attempt)
+            return .failed(failure, attempt: attempt)
+        case .fingerprintMismatch:
+            report(.mismatched, call.key, attempt: attempt)
+            throw IdempotencyError.fingerprintMismatch
+        case .unknown(.attemptsExhausted):
+            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
+        case .unknown(let reason):
+            report(.unknown, call.key, attempt: attempt)
+            return .unknown(UnknownOutcome(reason: reason, attempt: attempt, cause: nil))
+        case .inProgress:
+            return .inProgress(remaining: stored.remaining)
+        case .absent, .notTheClaimant:
+            // Not said of a claim.
+            throw IdempotencyError.contention
         }
     }
 
     /// What a call does when the store does not answer its claim.
     func withoutStore(_ call: Call, _ run: Run?, _ error: any Error) throws -> Acquisition {
-        if let error = error as? IdempotencyError, error.code == .corruptRecord || error.code == .unsupportedRecordVersion {
-            // There is a record, and it may say that the handler ran: no policy opens that.
-            throw error
-        }
+        // There is a record, and it may say that the handler ran: no policy opens that.
+        if let error = error as? IdempotencyError, error.isAboutRecord { throw error }
         switch call.policy.storeFailure {
         case .failOpen:
             report(.failedOpen, call.key, error: error)

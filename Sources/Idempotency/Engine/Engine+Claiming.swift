@@ -3,11 +3,21 @@ extension Engine {
     /// Claims the key for the leader of its flight, and ends or hands over the flight if there is nothing to run.
     ///
     /// `nil`: the key has to be joined again.
-    func lead(_ run: Run, until deadline: Nanoseconds?) async throws -> Acquisition? {
+    ///
+    /// - Parameter first: The claim that was sent already, and what became of it.
+    func lead(
+        _ run: Run, until deadline: Nanoseconds?, after first: Claiming.Attempt? = nil
+    ) async throws -> Acquisition? {
         var claiming = Claiming(run, deadline: deadline)
         defer { claiming.subscription?.cancel() }
         do {
-            return try await claim(&claiming)
+            return try await claim(&claiming, first)
+        } catch is LostAfterAll {
+            flights.handOver(run)
+            return nil
+        } catch let failure as StoreFailure {
+            flights.resolve(run, .unavailable(failure.underlying))
+            return try withoutStore(run.call, run, failure.underlying)
         } catch {
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
             flights.handOver(run)
@@ -16,7 +26,14 @@ extension Engine {
     }
 
     /// A claim under way.
-    private struct Claiming {
+    struct Claiming {
+        enum Answer {
+            case reply(CheckAndSetResult)
+            case failure(any Error)
+        }
+
+        typealias Attempt = (record: IdempotencyRecord, sentAt: Nanoseconds, answer: Answer)
+
         let run: Run
         /// What is stored, as far as we know.
         var found: StoredRecord?
@@ -33,151 +50,164 @@ extension Engine {
         }
     }
 
-    private func claim(_ claiming: inout Claiming) async throws -> Acquisition? {
-        let run = claiming.run
-        let call = run.call
-        let asked = call.claim(by: run.claimant)
-        while true {
-            if Task.isCancelled { throw CancellationError() }
-            guard !isShutDown else { throw IdempotencyError.shutDown }
-            let decision = RecordStateMachine.claim(claiming.found, asked)
-            if let found = claiming.found {
-                if case .refused(.inProgress) = decision {
-                    claiming.awaited = found.record.claimant
-                    if let remaining = try await waitForChange(&claiming) {
-                        flights.handOver(run)
-                        return .inProgress(remaining: remaining)
-                    }
-                    continue
-                }
-                if let acquisition = try settle(call, found, afterWaitingFor: claiming.awaited) {
-                    flights.resolve(run, .observed(found))
-                    return acquisition
-                }
-            }
-            do {
-                if let acquisition = try await send(decision, &claiming) { return acquisition }
-            } catch let error as StoreFailure {
-                flights.resolve(run, .unavailable(error.underlying))
-                return try withoutStore(call, run, error.underlying)
-            }
-        }
-    }
-
     /// The store did not answer as often as a claim is tried.
-    private struct StoreFailure: Error {
+    struct StoreFailure: Error {
         let underlying: any Error
     }
 
-    /// Writes a claim. `nil`: decide again from what was found.
-    private func send(
-        _ decision: RecordStateMachine.ClaimDecision, _ claiming: inout Claiming
-    ) async throws -> Acquisition? {
+    /// The claim was ours, and is another's by now. This run is spent: the next one has a fresh claimant.
+    struct LostAfterAll: Error {}
+
+    private func claim(_ claiming: inout Claiming, _ first: Claiming.Attempt?) async throws -> Acquisition? {
         let run = claiming.run
-        let record: IdempotencyRecord
-        switch decision {
-        case .run(let next), .reconcile(let next), .exhaust(let next): record = next
-        case .refused: return nil
+        var attempt = first
+        while true {
+            let decision = RecordStateMachine.claim(claiming.found, run.call.claim(by: run.claimant))
+            if attempt == nil {
+                if Task.isCancelled { throw CancellationError() }
+                switch decision {
+                case .run(let record), .reconcile(let record), .exhaust(let record):
+                    if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
+                    attempt = await send(record, &claiming)
+                case .refused(.inProgress):
+                    guard let remaining = try await waitForChange(&claiming) else { continue }
+                    flights.handOver(run)
+                    return .inProgress(remaining: remaining)
+                case .refused(let refusal):
+                    guard let found = claiming.found else { throw IdempotencyError.contention }
+                    // Whoever waits judges the same record by its own policy and payload.
+                    defer { flights.resolve(run, .observed(found)) }
+                    return try settled(refusal, found, run.call)
+                }
+            }
+            guard let (record, sentAt, answer) = attempt else { continue }
+            attempt = nil
+            let seen: StoredRecord?
+            switch answer {
+            case .reply(.stored(let version)):
+                if let known = claiming.found, version <= known.version { throw IdempotencyError.versionDidNotGrow }
+                let stored = StoredRecord(version: version, claim: record)
+                if case .exhaust = decision { throw exhausted(run, stored) }
+                if noteClaim(stored, of: run, sentAt: sentAt, over: claiming.found), case .run = decision { return .run(run) }
+                return try await enterWithCare(run, decision)
+            case .reply(.conflict(let found)):
+                seen = found
+            case .failure(let error):
+                seen = try await lookAfterFailure(error, &claiming)
+            }
+            if let seen, isClaim(seen.record, of: run) {
+                try await adopt(seen, run, over: claiming.found)
+                return try await enterWithCare(run, decision)
+            }
+            claiming.found = seen
+            claiming.races += 1
+            guard claiming.races < 64 else { throw IdempotencyError.contention }
         }
+    }
+
+    private func send(_ record: IdempotencyRecord, _ claiming: inout Claiming) async -> Claiming.Attempt {
         let sentAt = runtime.time.now()
-        run.withState { $0.claimSent(at: sentAt) }
         do {
-            switch try await store.checkAndSet(run.key, expecting: claiming.found?.version, .write(record)) {
-            case .stored(let version):
-                if let before = claiming.found?.version, version <= before { throw IdempotencyError.versionDidNotGrow }
-                return try await claimed(record, version, sentAt, decision, &claiming)
-            case .conflict(let found):
-                claiming.races += 1
-                guard claiming.races < 64 else { throw IdempotencyError.contention }
-                claiming.found = found
-            }
-        } catch let error as IdempotencyError where error.code == .contention {
-            throw error
+            let reply = try await store.checkAndSet(
+                claiming.run.key, expecting: claiming.found?.version, .write(record))
+            return (record, sentAt, .reply(reply))
         } catch {
-            report(.storeFailed, run.key, error: error)
-            claiming.failures += 1
-            try Task.checkCancellation()
-            guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
-            // The write may have been made. An absent record proves nothing: then the claim is sent again.
-            do {
-                claiming.found = try await store.load(run.key)
-            } catch {
-                report(.storeFailed, run.key, error: error)
-                throw StoreFailure(underlying: error)
-            }
+            return (record, sentAt, .failure(error))
         }
-        guard let found = claiming.found, found.record.claimant == run.claimant,
-            found.record.state == .pending(unknown: nil)
-        else { return nil }
-        return try await adopt(found, decision, &claiming)
+    }
+
+    /// Tells the run, the keeper and whoever waits that the claim is made. Returns whether the handler may be entered at
+    /// once; if not, ``enterWithCare(_:_:)`` says why.
+    func noteClaim(
+        _ stored: StoredRecord, of run: Run, sentAt: Nanoseconds, over before: StoredRecord? = nil
+    ) -> Bool {
+        let renewUntil = sentAt.addingClamped(run.call.policy.maximumRunNanoseconds)
+        let (leaseEnd, due, isFollowed) = run.withState { state in
+            let isFollowed = state.claimed(stored, sentAt: sentAt, renewUntil: renewUntil)
+            return (state.leaseEnd, state.renewalDue, isFollowed)
+        }
+        keeper.watch(dueAt: due)
+        if isFollowed { flights.announceClaim(of: run, fingerprint: stored.record.fingerprint) }
+        if observer != nil { reportClaim(of: run, over: before) }
+        return !Task.isCancelled && !isShutDown && runtime.time.now() < leaseEnd
+    }
+
+    private func reportClaim(of run: Run, over before: StoredRecord?) {
+        let isTakeOver = before?.record.isPending ?? false
+        report(isTakeOver ? .takenOver : .claimed, run.key, attempt: run.withState { $0.stored?.record.attempt ?? 0 })
+    }
+
+    /// The attempts were used up: that is written down now, for everybody.
+    private func exhausted(_ run: Run, _ stored: StoredRecord) -> IdempotencyError {
+        let record = stored.record
+        run.withState { $0.end(stored) }
+        let remaining = record.isPending ? 0 : record.retentionNanoseconds
+        flights.resolve(
+            run,
+            .observed(StoredRecord(version: stored.version, record: record, remainingNanoseconds: remaining)))
+        return .attemptsExhausted(record.attempt, isKnownWithoutEffect: !record.isPending)
+    }
+
+    // MARK: Lost replies
+
+    /// The write may have been made: looks what is there. An absent record proves nothing, and the claim is sent again.
+    private func lookAfterFailure(_ error: any Error, _ claiming: inout Claiming) async throws -> StoredRecord? {
+        let key = claiming.run.key
+        report(.storeFailed, key, error: error)
+        claiming.failures += 1
+        if Task.isCancelled {
+            releaseLater(claiming.run)
+            throw CancellationError()
+        }
+        guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
+        do {
+            return try await store.load(key)
+        } catch {
+            report(.storeFailed, key, error: error)
+            throw StoreFailure(underlying: error)
+        }
     }
 
     private static func mayBeRepeated(_ error: any Error) -> Bool {
         guard let error = error as? IdempotencyError else { return true }
-        return error.code != .capacityExceeded && error.code != .corruptRecord && error.code != .unsupportedRecordVersion
-            && error.code != .brokenStore
+        return error.code != .capacityExceeded && error.code != .brokenStore && !error.isAboutRecord
+    }
+
+    private func isClaim(_ record: IdempotencyRecord, of run: Run) -> Bool {
+        record.claimant == run.claimant && record.state == .pending(unknown: nil)
     }
 
     /// Our own claim, whose reply was lost. It counts once a further write upon it is acknowledged.
-    private func adopt(
-        _ found: StoredRecord, _ decision: RecordStateMachine.ClaimDecision, _ claiming: inout Claiming
-    ) async throws -> Acquisition? {
-        let run = claiming.run
-        run.withState { $0.adopt(found) }
+    private func adopt(_ found: StoredRecord, _ run: Run, over before: StoredRecord?) async throws {
+        let now = runtime.time.now()
+        run.withState { $0.adopt(found, at: now) }
         switch await writer.write(.renew, of: run, .once) {
-        case .written(let stored):
-            return try await entered(stored, decision, &claiming)
-        case .failed(let error):
-            throw StoreFailure(underlying: error)
-        case .lost, .ended, .refused:
-            // Another has the key. This run is spent; join again with a fresh claimant.
-            flights.handOver(run)
-            throw IdempotencyError.contention
+        case .written:
+            keeper.watch(dueAt: run.withState { $0.renewalDue })
+            flights.announceClaim(of: run, fingerprint: found.record.fingerprint)
+            if observer != nil { reportClaim(of: run, over: before) }
+        case .failed(let error): throw StoreFailure(underlying: error)
+        case .lost, .ended, .refused: throw LostAfterAll()
         }
     }
 
-    private func claimed(
-        _ record: IdempotencyRecord, _ version: RecordVersion, _ sentAt: Nanoseconds,
-        _ decision: RecordStateMachine.ClaimDecision, _ claiming: inout Claiming
-    ) async throws -> Acquisition? {
-        let run = claiming.run
-        let stored = StoredRecord(version: version, record: record, remainingNanoseconds: record.leaseNanoseconds)
-        if case .exhaust = decision {
-            run.withState { $0.end(stored) }
-            let retention = record.isPending ? 0 : record.retentionNanoseconds
-            flights.resolve(run, .observed(StoredRecord(version: version, record: record, remainingNanoseconds: retention)))
-            throw IdempotencyError.attemptsExhausted(record.attempt, isKnownWithoutEffect: !record.isPending)
-        }
-        let (due, isFollowed) = run.withState { state in
-            let renewUntil = sentAt.addingClamped(run.call.policy.maximumRunTime.nanoseconds)
-            let isFollowed = state.wrote(record, as: version, sentAt: sentAt, renewUntil: renewUntil)
-            return (state.renewalDue, isFollowed)
-        }
-        keeper.watch(dueAt: due)
-        if isFollowed { flights.announceClaim(of: run, fingerprint: record.fingerprint) }
-        return try await entered(stored, decision, &claiming)
-    }
+    // MARK: Between the claim and the handler
 
-    /// The claim is ours. Last look around before the handler is entered.
-    private func entered(
-        _ stored: StoredRecord, _ decision: RecordStateMachine.ClaimDecision, _ claiming: inout Claiming
+    /// The claim is ours, and something is in the way of running the handler at once.
+    private func enterWithCare(
+        _ run: Run, _ decision: RecordStateMachine.ClaimDecision
     ) async throws -> Acquisition? {
-        let run = claiming.run
         if Task.isCancelled || isShutDown {
             await release(run)
             if isShutDown { throw IdempotencyError.shutDown }
             throw CancellationError()
-        }
-        if observer != nil {
-            let isTakeOver = claiming.found?.record.isPending ?? false
-            report(isTakeOver ? .takenOver : .claimed, run.key, attempt: stored.record.attempt)
         }
         // The reply may have taken longer than the lease. Then the claim stands only if the store says so.
         if runtime.time.now() >= run.withState({ $0.leaseEnd }) {
             switch await writer.write(.renew, of: run, .once) {
             case .written: break
             case .failed(let error): throw StoreFailure(underlying: error)
-            case .lost, .ended, .refused: throw IdempotencyError.contention
+            case .lost, .ended, .refused: throw LostAfterAll()
             }
         }
         if case .reconcile = decision { return try await reconcile(run) }
@@ -185,72 +215,13 @@ extension Engine {
     }
 
     /// Gives back a claim whose handler was not entered.
-    func release(_ run: Run) async {
+    private func release(_ run: Run) async {
         let event = RecordStateMachine.Event.fail(
             .retryable(.neverEntered), retention: run.call.policy.retentionNanoseconds)
-        if case .written = await writer.write(event, of: run, .twice) {
-            report(.released, run.key)
-        }
-    }
-
-    // MARK: Waiting for another interceptor's run
-
-    /// Waits until the record found may have changed, and reads it. Returns what remains of its lease when the wait is
-    /// over instead.
-    private func waitForChange(_ claiming: inout Claiming) async throws -> Duration? {
-        let run = claiming.run
-        let policy = run.call.policy
-        guard let known = claiming.found else { return nil }
-        let deadline = claiming.deadline ?? runtime.time.now().addingClamped(policy.waitLimit.nanoseconds)
-        if claiming.deadline == nil {
-            claiming.deadline = deadline
-            if policy.waitLimit > .zero { report(.waiting, run.key) }
-        }
-        guard runtime.time.now() < deadline else { return known.remaining }
-        // What was found a moment ago need not be read again, unless changes are told only from now on.
-        var remaining = known.remainingNanoseconds
-        var isFresh = true
-        while true {
-            // In this order, so that a change between the reading and the waiting ends the waiting.
-            let signal = OneShot<WaitEnd>()
-            run.withState { $0.waitSignal = signal }
-            if claiming.subscription == nil, let wakingStore {
-                claiming.subscription = try? await wakingStore.subscribe(to: run.key) {
-                    run.withState { $0.waitSignal }?.fire(.lookAgain)
-                }
-                isFresh = false
-            }
-            if !isFresh {
-                do {
-                    let seen = try await store.load(run.key)
-                    guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
-                        claiming.found = seen
-                        return nil
-                    }
-                    remaining = seen.remainingNanoseconds
-                } catch {
-                    report(.storeFailed, run.key, error: error)
-                    guard runtime.time.now() < deadline else { throw IdempotencyError.storeUnavailable(error) }
-                }
-            }
-            isFresh = false
-            let now = runtime.time.now()
-            guard now < deadline else { return .nanoseconds(remaining) }
-            guard !isShutDown else { throw IdempotencyError.shutDown }
-            // Not less than a tenth of a millisecond: two clocks may count the end of a lease a little differently.
-            let look = now.addingClamped(min(policy.pollInterval.nanoseconds, max(remaining, 100_000)))
-            let timer = timers.schedule(at: min(look, deadline)) { signal.fire(.lookAgain) }
-            let end = await withTaskCancellationHandler {
-                await signal.value()
-            } onCancel: {
-                signal.fire(.cancelled)
-            }
-            timers.cancel(timer)
-            switch end {
-            case .lookAgain: continue
-            case .cancelled: throw CancellationError()
-            case .shutDown: throw IdempotencyError.shutDown
-            }
+        switch await writer.write(event, of: run, .twice) {
+        case .written: report(.released, run.key)
+        case .failed: releaseLater(run)
+        case .lost, .ended, .refused: break
         }
     }
 }

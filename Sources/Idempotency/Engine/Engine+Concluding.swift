@@ -104,7 +104,8 @@ extension Engine {
                 let found = try await store.load(run.key)
                 if let found {
                     guard found.record.claimant == run.claimant, found.record.isPending else { return }
-                    run.withState { $0.adopt(found) }
+                    let now = runtime.time.now()
+                    run.withState { $0.adopt(found, at: now) }
                     switch await writer.write(event, of: run, .once) {
                     case .written:
                         if case .fail(.retryable(.neverEntered), _) = event { report(.released, run.key) }

@@ -22,10 +22,8 @@ extension Engine {
                 let sentAt = runtime.time.now()
                 switch try await store.checkAndSet(call.key, expecting: found?.version, .write(record)) {
                 case .stored(let version):
-                    run.withState { state in
-                        state.claimSent(at: sentAt)
-                        _ = state.wrote(record, as: version, sentAt: sentAt, renewUntil: sentAt)
-                    }
+                    let stored = StoredRecord(version: version, claim: record)
+                    _ = run.withState { $0.claimed(stored, sentAt: sentAt, renewUntil: sentAt) }
                     report(.claimed, call.key, attempt: record.attempt)
                     return .run(run)
                 case .conflict(let actual):

@@ -33,7 +33,10 @@ extension Engine {
                 report(.unknown, run.key, attempt: stored.record.attempt, error: cause)
                 return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))
             }
-            return try settle(run.call, stored, afterWaitingFor: nil)
+            switch RecordStateMachine.claim(stored, run.call.claim(by: run.claimant)) {
+            case .refused(let refusal): return try settled(refusal, stored, run.call)
+            case .run, .reconcile, .exhaust: return nil
+            }
         case .refused:
             // Only a restart is refused, when the attempts are used up: nobody runs it any more.
             _ = await writer.write(.abandon(.attemptsExhausted), of: run, .twice)
@@ -48,12 +51,12 @@ extension Engine {
 
     /// Opens an existential: what is kept of a value of any type.
     private func keep<Value: Codable>(_ value: Value, limit: Int) -> StoredValue {
-        CodableKeeping<Value>.keep(value, with: codec, limit: limit)
+        ResultKeeping.keep(value, with: codec, limit: limit)
     }
 
     /// What is kept of a final failure.
     func stored<Failure: FinalFailure>(_ failure: Failure, limit: Int) -> StoredFailure {
         .final(
-            name: Failure.failureName, value: CodableKeeping<Failure>.keep(failure, with: codec, limit: limit))
+            name: Failure.failureName, value: ResultKeeping.keep(failure, with: codec, limit: limit))
     }
 }

@@ -1,70 +1,73 @@
 @available(Idempotency 0.1, *)
 extension Engine {
-    /// Runs the handler in the caller's isolation if the key allows it, and says what became of the call.
-    func outcome<Keeping: ValueKeeping>(
-        _ call: Call, failures: [any FinalFailure.Type], _: Keeping.Type,
-        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Keeping.Value
-    ) async throws -> IdempotentOutcome<Keeping.Value> {
-        let acquisition: Acquisition
-        switch call.policy.mode {
-        case .enforce: acquisition = try await acquire(call)
-        case .observeOnly: acquisition = try await observe(call)
-        case .off: acquisition = .unprotected(nil)
-        }
-        switch acquisition {
+    /// Runs the handler in the caller's isolation if the key allows it; else answers with what is kept.
+    ///
+    /// Generic over as little as can be: whatever is decided about the key is decided without the handler's type.
+    func execute<Value>(
+        _ call: Call, failures: [any FinalFailure.Type], ending: inout CallEnding,
+        keep: (Value) -> StoredValue, restore: (StoredValue) throws -> Value,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
+    ) async throws -> Value {
+        switch try await acquire(call) {
         case .run(let run):
-            let value: Keeping.Value
+            let value: Value
             do {
                 value = try await Run.$current.withValue(run) { try await handler(IdempotentExecution(run, self)) }
             } catch {
                 throw await concludeFailure(run, error, failures)
             }
-            let stored = Keeping.keep(value, with: codec, limit: call.policy.maximumResultSize)
-            try await conclude(run, stored)
-            return .ran(value)
+            try await conclude(run, keep(value))
+            return value
         case .unprotected(let run):
             do {
                 let value = try await handler(IdempotentExecution(unprotected: call.key))
-                if let run {
-                    let stored = Keeping.keep(value, with: codec, limit: call.policy.maximumResultSize)
-                    settleLater(run, .complete(stored, retention: call.policy.retentionNanoseconds))
-                }
-                return .ran(value)
+                if let run { settleLater(run, .complete(keep(value), retention: call.policy.retentionNanoseconds)) }
+                return value
             } catch {
                 let (event, thrown) = classify(error, call.policy.lapse.recorded, call, failures)
                 if let run { settleLater(run, event) }
                 throw thrown
             }
         case .replay(let stored):
-            return .replayed(try Keeping.restore(stored, with: codec))
+            ending = .replayed
+            return try restore(stored)
         case .failed(let failure, let attempt):
             throw rethrown(failure, attempt, failures)
         case .inProgress(let remaining):
-            return .inProgress(remaining: remaining)
+            ending = .inProgress(remaining: remaining)
+            throw IdempotencyError.inProgress(remaining: remaining)
         case .unknown(let outcome):
-            return .unknown(outcome)
+            ending = .unknown(outcome)
+            throw IdempotencyError.unknown(outcome)
         }
     }
 
     /// Runs the handler in a task of its own, which goes on when the caller is cancelled.
-    func outcomeInOwnTask<Keeping: ValueKeeping & SendableMetatype>(
-        _ call: Call, failures: [any FinalFailure.Type], _ keeping: Keeping.Type,
-        handler: @escaping @Sendable (IdempotentExecution) async throws -> Keeping.Value
-    ) async throws -> IdempotentOutcome<Keeping.Value> where Keeping.Value: Sendable {
+    func executeInOwnTask<Value: Sendable>(
+        _ call: Call, failures: [any FinalFailure.Type], ending: inout CallEnding,
+        keep: @escaping @Sendable (Value) -> StoredValue,
+        restore: @escaping @Sendable (StoredValue) throws -> Value,
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
+    ) async throws -> Value {
         try Task.checkCancellation()
-        let result = OneShot<Result<IdempotentOutcome<Keeping.Value>, any Error>>()
+        let result = OneShot<(Result<Value, any Error>, CallEnding)>()
         _ = Task(executorPreference: runtime.handlerExecutor) {
+            var ending = CallEnding.ran
             do {
-                result.fire(.success(try await self.outcome(call, failures: failures, keeping, handler: handler)))
+                let value = try await self.execute(
+                    call, failures: failures, ending: &ending, keep: keep, restore: restore, handler: handler)
+                result.fire((.success(value), ending))
             } catch {
-                result.fire(.failure(error))
+                result.fire((.failure(error), ending))
             }
         }
-        return try await withTaskCancellationHandler {
+        let (value, itsEnding) = await withTaskCancellationHandler {
             await result.value()
         } onCancel: {
-            result.fire(.failure(CancellationError()))
-        }.get()
+            result.fire((.failure(CancellationError()), .ran))
+        }
+        ending = itsEnding
+        return try value.get()
     }
 
     /// The error of a final failure that is kept, in its own type if it is declared.
@@ -88,7 +91,7 @@ extension Engine {
 
     private func restored<Failure: FinalFailure>(_ type: Failure.Type, _ value: StoredValue) -> any Error {
         do {
-            return try CodableKeeping<Failure>.restore(value, with: codec)
+            return try ResultKeeping.restore(Failure.self, from: value, with: codec)
         } catch {
             return error
         }

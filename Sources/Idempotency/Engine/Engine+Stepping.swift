@@ -14,6 +14,7 @@ extension Engine {
 
     /// Begins a step. Returns what an earlier attempt kept of it; `nil`: take it.
     func beginStep(_ name: String, of run: Run) async throws -> StoredValue? {
+        try KeyText.validate(name, "The step's name")
         let (isNew, kept) = run.withState { state in
             (state.beginStep(name), state.stored?.record.checkpoints.first { UTF8Text.areEqual($0.name, name) }?.value)
         }

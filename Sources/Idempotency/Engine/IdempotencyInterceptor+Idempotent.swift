@@ -20,9 +20,8 @@ extension IdempotencyInterceptor {
         failures: any FinalFailure.Type...,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     ) async throws -> Value {
-        try await engine.outcome(
-            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler
-        ).get()
+        var ending = CallEnding.ran
+        return try await run(call(key, fingerprint), failures, &ending, handler)
     }
 
     /// Runs a handler that returns nothing, unless the key is done already.
@@ -39,7 +38,8 @@ extension IdempotencyInterceptor {
         failures: any FinalFailure.Type...,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Void
     ) async throws {
-        try await engine.outcome(call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler).get()
+        var ending = CallEnding.ran
+        return try await runVoid(call(key, fingerprint), failures, &ending, handler)
     }
 
     /// Refuses a handler whose result could never be replayed.
@@ -74,9 +74,8 @@ extension IdempotencyInterceptor {
         task: HandlerTask,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
     ) async throws -> Value {
-        try await engine.outcomeInOwnTask(
-            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler
-        ).get()
+        var ending = CallEnding.ran
+        return try await runInOwnTask(call(key, fingerprint), failures, &ending, handler)
     }
 
     /// Runs a handler that returns nothing in a task of its own, unless the key is done already.
@@ -95,9 +94,8 @@ extension IdempotencyInterceptor {
         task: HandlerTask,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Void
     ) async throws {
-        try await engine.outcomeInOwnTask(
-            call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler
-        ).get()
+        var ending = CallEnding.ran
+        return try await runVoidInOwnTask(call(key, fingerprint), failures, &ending, handler)
     }
 
     /// Refuses a handler whose result could never be replayed.

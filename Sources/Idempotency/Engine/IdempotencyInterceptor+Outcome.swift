@@ -17,8 +17,13 @@ extension IdempotencyInterceptor {
         failures: any FinalFailure.Type...,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     ) async throws -> IdempotentOutcome<Value> {
-        try await engine.outcome(
-            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler)
+        var ending = CallEnding.ran
+        do {
+            let value = try await run(call(key, fingerprint), failures, &ending, handler)
+            return ending.outcome(of: value)
+        } catch {
+            return try ending.outcome(insteadOf: error)
+        }
     }
 
     /// Runs a handler that returns nothing, unless the key is done already, and says which it was.
@@ -35,7 +40,13 @@ extension IdempotencyInterceptor {
         failures: any FinalFailure.Type...,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Void
     ) async throws -> IdempotentOutcome<Void> {
-        try await engine.outcome(call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler)
+        var ending = CallEnding.ran
+        do {
+            try await runVoid(call(key, fingerprint), failures, &ending, handler)
+            return ending.outcome(of: ())
+        } catch {
+            return try ending.outcome(insteadOf: error)
+        }
     }
 
     /// Refuses a handler whose result could never be replayed.
@@ -65,8 +76,13 @@ extension IdempotencyInterceptor {
         task: HandlerTask,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
     ) async throws -> IdempotentOutcome<Value> {
-        try await engine.outcomeInOwnTask(
-            call(key, fingerprint), failures: failures, CodableKeeping<Value>.self, handler: handler)
+        var ending = CallEnding.ran
+        do {
+            let value = try await runInOwnTask(call(key, fingerprint), failures, &ending, handler)
+            return ending.outcome(of: value)
+        } catch {
+            return try ending.outcome(insteadOf: error)
+        }
     }
 
     /// Runs a handler that returns nothing in a task of its own, unless the key is done already, and says which it was.
@@ -85,8 +101,13 @@ extension IdempotencyInterceptor {
         task: HandlerTask,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Void
     ) async throws -> IdempotentOutcome<Void> {
-        try await engine.outcomeInOwnTask(
-            call(key, fingerprint), failures: failures, VoidKeeping.self, handler: handler)
+        var ending = CallEnding.ran
+        do {
+            try await runVoidInOwnTask(call(key, fingerprint), failures, &ending, handler)
+            return ending.outcome(of: ())
+        } catch {
+            return try ending.outcome(insteadOf: error)
+        }
     }
 
     /// Refuses a handler whose result could never be replayed.

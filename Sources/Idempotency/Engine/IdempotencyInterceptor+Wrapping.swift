@@ -17,9 +17,10 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) @escaping (Request, IdempotentExecution) async throws -> Value
     ) -> nonisolated(nonsending) (Request) async throws -> Value {
         { request in
-            try await engine.outcome(
-                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await run(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -40,9 +41,10 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) @escaping (Request, IdempotentExecution) async throws -> Void
     ) -> nonisolated(nonsending) (Request) async throws -> Void {
         { request in
-            try await engine.outcome(
-                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runVoid(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -74,9 +76,10 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) @escaping (Request, IdempotentExecution) async throws -> Value
     ) -> nonisolated(nonsending) (Request) async throws -> Value {
         { request in
-            try await engine.outcome(
-                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await run(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -97,9 +100,10 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) @escaping (Request, IdempotentExecution) async throws -> Void
     ) -> nonisolated(nonsending) (Request) async throws -> Void {
         { request in
-            try await engine.outcome(
-                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runVoid(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 

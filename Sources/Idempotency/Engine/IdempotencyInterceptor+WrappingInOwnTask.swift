@@ -19,9 +19,10 @@ extension IdempotencyInterceptor {
         handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
     ) -> @Sendable (Request) async throws -> Value {
         { request in
-            try await engine.outcomeInOwnTask(
-                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -44,9 +45,10 @@ extension IdempotencyInterceptor {
         handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Void
     ) -> @Sendable (Request) async throws -> Void {
         { request in
-            try await engine.outcomeInOwnTask(
-                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -81,9 +83,10 @@ extension IdempotencyInterceptor {
         handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Value
     ) -> @Sendable (Request) async throws -> Value {
         { request in
-            try await engine.outcomeInOwnTask(
-                call(try key(request), try fingerprint(request)), failures: failures, CodableKeeping<Value>.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 
@@ -106,9 +109,10 @@ extension IdempotencyInterceptor {
         handler: @escaping @Sendable (Request, IdempotentExecution) async throws -> Void
     ) -> @Sendable (Request) async throws -> Void {
         { request in
-            try await engine.outcomeInOwnTask(
-                call(try key(request), try fingerprint(request)), failures: failures, VoidKeeping.self
-            ) { execution in try await handler(request, execution) }.get()
+            var ending = CallEnding.ran
+            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+                try await handler(request, execution)
+            }
         }
     }
 

@@ -71,7 +71,14 @@ public struct IdempotentExecution: Sendable {
     public func step<Value: Codable>(
         _ name: String, _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
-        try await step(name, CodableKeeping<Value>.self, body)
+        guard let run, let engine else { return try await body() }
+        if let kept = try await engine.beginStep(name, of: run) {
+            return try ResultKeeping.restore(Value.self, from: kept, with: engine.codec)
+        }
+        let value = try await body()
+        let limit = run.call.policy.maximumResultSize
+        try await engine.endStep(name, ResultKeeping.keep(value, with: engine.codec, limit: limit), of: run)
+        return value
     }
 
     /// Takes a step that returns nothing, and that a re-run skips.
@@ -81,7 +88,10 @@ public struct IdempotentExecution: Sendable {
     ///   - body: The step; runs in the caller's isolation.
     /// - Throws: As ``step(_:_:)-(String,()->Value)``.
     public func step(_ name: String, _ body: nonisolated(nonsending) () async throws -> Void) async throws {
-        try await step(name, VoidKeeping.self, body)
+        guard let run, let engine else { return try await body() }
+        if let kept = try await engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
+        try await body()
+        try await engine.endStep(name, .void, of: run)
     }
 
     /// Refuses a step whose result could not be kept.
@@ -90,19 +100,5 @@ public struct IdempotentExecution: Sendable {
         _ name: String, _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
         throw IdempotencyError.nonCodableResult
-    }
-
-    private func step<Keeping: ValueKeeping>(
-        _ name: String, _: Keeping.Type, _ body: nonisolated(nonsending) () async throws -> Keeping.Value
-    ) async throws -> Keeping.Value {
-        guard let run, let engine else { return try await body() }
-        try KeyText.validate(name, "The step's name")
-        if let kept = try await engine.beginStep(name, of: run) {
-            return try Keeping.restore(kept, with: engine.codec)
-        }
-        let value = try await body()
-        let stored = Keeping.keep(value, with: engine.codec, limit: run.call.policy.maximumResultSize)
-        try await engine.endStep(name, stored, of: run)
-        return value
     }
 }

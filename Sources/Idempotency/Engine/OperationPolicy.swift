@@ -42,33 +42,37 @@ public struct OperationPolicy: Sendable {
         storeFailure: .failClosed, maximumAttempts: nil, maximumResultSize: 1 << 20, maximumWaiters: 10_000)
 
     /// Whether the operation is protected.
-    public let mode: Mode
+    public var mode: Mode { parts.mode }
     /// How long a claim holds without renewal, by the store's clock.
-    public let lease: Duration
+    public var lease: Duration { parts.lease }
     /// How long a run's lease is renewed, from its claim on. A handler that runs longer loses its lease.
-    public let maximumRunTime: Duration
+    public var maximumRunTime: Duration { parts.maximumRunTime }
     /// How long a finished record answers duplicates. After that a retry is a new request.
-    public let retention: Duration
+    public var retention: Duration { parts.retention }
     /// How long a lapsed record is kept under `.rerun`, from the end of its lease on.
-    public let abandonmentRetention: Duration
+    public var abandonmentRetention: Duration { parts.abandonmentRetention }
     /// How long a duplicate waits for the run in progress. Zero: not at all.
-    public let waitLimit: Duration
+    public var waitLimit: Duration { parts.waitLimit }
     /// How often a waiting call looks at the store, underneath the store's own wake-ups.
-    public let pollInterval: Duration
+    public var pollInterval: Duration { parts.pollInterval }
     /// What becomes of a key whose run ended in nobody knows what.
-    public let lapse: LapseHandling
+    public var lapse: LapseHandling { parts.lapse }
     /// What happens when the store does not answer a claim.
-    public let storeFailure: StoreFailureHandling
+    public var storeFailure: StoreFailureHandling { parts.storeFailure }
     /// How often a key is tried; `nil`: without limit.
-    public let maximumAttempts: Int?
+    public var maximumAttempts: Int? { parts.maximumAttempts }
     /// The largest encoded result that is kept, in bytes; of a larger one only a tombstone is.
-    public let maximumResultSize: Int
+    public var maximumResultSize: Int { parts.maximumResultSize }
     /// How many callers may wait for one key in one interceptor.
-    public let maximumWaiters: Int
+    public var maximumWaiters: Int { parts.maximumWaiters }
 
-    let leaseNanoseconds: Nanoseconds
-    let retentionNanoseconds: Nanoseconds
-    let abandonmentNanoseconds: Nanoseconds
+    /// Behind a reference, because every call takes its policy along.
+    private let parts: Parts
+
+    var leaseNanoseconds: Nanoseconds { parts.leaseNanoseconds }
+    var retentionNanoseconds: Nanoseconds { parts.retentionNanoseconds }
+    var abandonmentNanoseconds: Nanoseconds { parts.abandonmentNanoseconds }
+    var maximumRunNanoseconds: Nanoseconds { parts.maximumRunNanoseconds }
 
     /// Makes a policy. What is left out is as in ``standard``.
     ///
@@ -143,21 +147,53 @@ public struct OperationPolicy: Sendable {
         abandonmentRetention: Duration, waitLimit: Duration, pollInterval: Duration, lapse: LapseHandling,
         storeFailure: StoreFailureHandling, maximumAttempts: Int?, maximumResultSize: Int, maximumWaiters: Int
     ) {
-        self.mode = mode
-        self.lease = lease
-        self.maximumRunTime = maximumRunTime
-        self.retention = retention
-        self.abandonmentRetention = abandonmentRetention
-        self.waitLimit = waitLimit
-        self.pollInterval = pollInterval
-        self.lapse = lapse
-        self.storeFailure = storeFailure
-        self.maximumAttempts = maximumAttempts
-        self.maximumResultSize = maximumResultSize
-        self.maximumWaiters = maximumWaiters
-        leaseNanoseconds = lease.nanoseconds
-        retentionNanoseconds = retention.nanoseconds
-        abandonmentNanoseconds = abandonmentRetention.nanoseconds
+        parts = Parts(
+            mode: mode, lease: lease, maximumRunTime: maximumRunTime, retention: retention,
+            abandonmentRetention: abandonmentRetention, waitLimit: waitLimit, pollInterval: pollInterval, lapse: lapse,
+            storeFailure: storeFailure, maximumAttempts: maximumAttempts, maximumResultSize: maximumResultSize,
+            maximumWaiters: maximumWaiters)
+    }
+
+    private final class Parts: Sendable {
+        let mode: Mode
+        let lease: Duration
+        let maximumRunTime: Duration
+        let retention: Duration
+        let abandonmentRetention: Duration
+        let waitLimit: Duration
+        let pollInterval: Duration
+        let lapse: LapseHandling
+        let storeFailure: StoreFailureHandling
+        let maximumAttempts: Int?
+        let maximumResultSize: Int
+        let maximumWaiters: Int
+        let leaseNanoseconds: Nanoseconds
+        let retentionNanoseconds: Nanoseconds
+        let abandonmentNanoseconds: Nanoseconds
+        let maximumRunNanoseconds: Nanoseconds
+
+        init(
+            mode: Mode, lease: Duration, maximumRunTime: Duration, retention: Duration,
+            abandonmentRetention: Duration, waitLimit: Duration, pollInterval: Duration, lapse: LapseHandling,
+            storeFailure: StoreFailureHandling, maximumAttempts: Int?, maximumResultSize: Int, maximumWaiters: Int
+        ) {
+            self.mode = mode
+            self.lease = lease
+            self.maximumRunTime = maximumRunTime
+            self.retention = retention
+            self.abandonmentRetention = abandonmentRetention
+            self.waitLimit = waitLimit
+            self.pollInterval = pollInterval
+            self.lapse = lapse
+            self.storeFailure = storeFailure
+            self.maximumAttempts = maximumAttempts
+            self.maximumResultSize = maximumResultSize
+            self.maximumWaiters = maximumWaiters
+            leaseNanoseconds = lease.nanoseconds
+            retentionNanoseconds = retention.nanoseconds
+            abandonmentNanoseconds = abandonmentRetention.nanoseconds
+            maximumRunNanoseconds = maximumRunTime.nanoseconds
+        }
     }
 }
 

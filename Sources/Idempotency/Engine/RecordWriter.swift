@@ -40,14 +40,14 @@ final class RecordWriter: Sendable {
 
     /// Makes a run's next write, whatever happens to the task that asks for it.
     func write(_ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence) async -> Outcome {
-        await run.beginWriting()
+        let turn = await run.beginWriting()
         defer { run.endWriting() }
-        if !Task.isCancelled, let outcome = await push(event, of: run, persistence, stopsWhenCancelled: true) {
+        if !Task.isCancelled, let outcome = await push(event, of: run, turn, persistence, stopsWhenCancelled: true) {
             return outcome
         }
         // A store may give up when its caller is cancelled. This write must not, so it goes on in a task that is not.
         return await Task(executorPreference: runtime.executor) {
-            await self.push(event, of: run, persistence, stopsWhenCancelled: false) ?? .ended
+            await self.push(event, of: run, run.withState { $0.turn }, persistence, stopsWhenCancelled: false) ?? .ended
         }.value
     }
 
@@ -65,30 +65,50 @@ final class RecordWriter: Sendable {
 
     /// Tries to make a write. `nil`: the task was cancelled, and nobody knows whether the write was made.
     private func push(
-        _ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence, stopsWhenCancelled: Bool
+        _ event: RecordStateMachine.Event, of run: Run, _ turn: RunState.Turn, _ persistence: Persistence,
+        stopsWhenCancelled: Bool
     ) async -> Outcome? {
+        guard turn.phase == .held, var current = turn.stored else { return turn.phase == .lost ? .lost : .ended }
+        var mustRead = turn.isUncertain
         var failures = 0
         var races = 0
         while true {
             do {
-                let (phase, known, isUncertain) = run.withState { ($0.phase, $0.stored, $0.isUncertain) }
-                guard phase == .held, var current = known else { return phase == .lost ? .lost : .ended }
-                if isUncertain {
-                    switch try await reread(run) {
-                    case .goOn(let found): current = found
-                    case .over(let outcome): return outcome
+                let found: StoredRecord?
+                if mustRead {
+                    found = try await store.load(run.key)
+                } else {
+                    let record: IdempotencyRecord
+                    switch Self.apply(event, of: run, to: current) {
+                    case .success(let next): record = next
+                    case .failure(let refused): return .refused(refused.refusal)
+                    }
+                    // Only a renewed lease is counted from here.
+                    let sentAt = record.leaseNanoseconds > 0 ? runtime.time.now() : 0
+                    switch try await store.checkAndSet(run.key, expecting: current.version, .write(record)) {
+                    case .stored(let version):
+                        guard version > current.version else { throw IdempotencyError.versionDidNotGrow }
+                        return .written(note(record, version, of: run, sentAt: sentAt))
+                    case .conflict(let conflicting):
+                        found = conflicting
                     }
                 }
-                switch try await send(event, of: run, on: current) {
-                case .over(let outcome):
-                    return outcome
-                case .goOn(let found):
-                    races += 1
-                    guard races < 16 else { throw IdempotencyError.contention }
-                    run.withState { $0.adopt(found) }
+                // What came back is not what was expected: a lost reply of ours, or another's write.
+                guard let found, found.record.claimant == run.claimant else {
+                    run.withState { $0.lose() }
+                    return .lost
                 }
+                guard found.record.isPending else { return try await confirm(found, of: run) }
+                races += 1
+                guard races < 16 else { throw IdempotencyError.contention }
+                guard mustRead || found.version > current.version else { throw IdempotencyError.versionDidNotGrow }
+                let now = runtime.time.now()
+                run.withState { $0.adopt(found, at: now) }
+                current = found
+                mustRead = false
             } catch {
                 failures += 1
+                mustRead = true
                 run.withState { $0.replyLost() }
                 observer?.observe(IdempotencyEvent(.storeFailed, run.key.scope, error: error))
                 if stopsWhenCancelled, Task.isCancelled { return nil }
@@ -97,68 +117,36 @@ final class RecordWriter: Sendable {
         }
     }
 
-    private enum Step {
-        /// The record is still ours and pending: apply the event to it.
-        case goOn(StoredRecord)
-        case over(Outcome)
-    }
-
-    private func reread(_ run: Run) async throws -> Step {
-        let step = try await judge(try await store.load(run.key), run)
-        if case .goOn(let found) = step { run.withState { $0.adopt(found) } }
-        return step
-    }
-
-    private func send(_ event: RecordStateMachine.Event, of run: Run, on current: StoredRecord) async throws -> Step {
-        let lease = run.call.policy.leaseNanoseconds
-        let record: IdempotencyRecord
-        switch RecordStateMachine.apply(Self.withoutRepetition(event, current), by: run.claimant, to: current, lease: lease) {
-        case .success(let next): record = next
-        case .failure(let refused): return .over(.refused(refused.refusal))
-        }
-        let sentAt = runtime.time.now()
-        switch try await store.checkAndSet(run.key, expecting: current.version, .write(record)) {
-        case .stored(let version):
-            guard version > current.version else { throw IdempotencyError.versionDidNotGrow }
-            let stored = StoredRecord(
-                version: version, record: record,
-                remainingNanoseconds: record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds)
-            note(stored, of: run, sentAt: sentAt)
-            return .over(.written(stored))
-        case .conflict(let found):
-            if let found, found.record.claimant == run.claimant, found.version <= current.version {
-                throw IdempotencyError.versionDidNotGrow
-            }
-            return try await judge(found, run)
-        }
-    }
-
-    /// What a record that came back means to a run.
-    private func judge(_ found: StoredRecord?, _ run: Run) async throws -> Step {
-        guard let found, found.record.claimant == run.claimant else {
-            run.withState { $0.lose() }
-            return .over(.lost)
-        }
-        guard !found.record.isPending else { return .goOn(found) }
-        // Our own last write, whose reply was lost. Seen is not yet durable: it counts when a write upon it does.
+    /// Our own last write, whose reply was lost. Seen is not yet durable: it counts once a write upon it is acknowledged.
+    private func confirm(_ found: StoredRecord, of run: Run) async throws -> Outcome {
         switch try await store.checkAndSet(run.key, expecting: found.version, .write(found.record)) {
         case .stored(let version):
-            let stored = StoredRecord(
-                version: version, record: found.record, remainingNanoseconds: found.record.retentionNanoseconds)
-            run.withState { $0.end(stored) }
-            return .over(.written(stored))
+            return .written(note(found.record, version, of: run, sentAt: 0))
         case .conflict:
             run.withState { $0.lose() }
-            return .over(.lost)
+            return .lost
         }
     }
 
-    private func note(_ stored: StoredRecord, of run: Run, sentAt: Nanoseconds) {
-        guard stored.record.isPending, stored.record.leaseNanoseconds > 0 else { return run.withState { $0.end(stored) } }
+    private func note(
+        _ record: IdempotencyRecord, _ version: RecordVersion, of run: Run, sentAt: Nanoseconds
+    ) -> StoredRecord {
+        let isHeld = record.isPending && record.leaseNanoseconds > 0
+        let remaining = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
+        let stored = StoredRecord(version: version, record: record, remainingNanoseconds: remaining)
         run.withState { state in
-            let renewUntil = state.startedAt.addingClamped(run.call.policy.maximumRunTime.nanoseconds)
-            _ = state.wrote(stored.record, as: stored.version, sentAt: sentAt, renewUntil: renewUntil)
+            guard isHeld else { return state.end(stored) }
+            let renewUntil = state.startedAt.addingClamped(run.call.policy.maximumRunNanoseconds)
+            state.wrote(stored, sentAt: sentAt, renewUntil: renewUntil)
         }
+        return stored
+    }
+
+    private static func apply(
+        _ event: RecordStateMachine.Event, of run: Run, to current: StoredRecord
+    ) -> Result<IdempotencyRecord, RecordStateMachine.EventRefused> {
+        RecordStateMachine.apply(
+            withoutRepetition(event, current), by: run.claimant, to: current, lease: run.call.policy.leaseNanoseconds)
     }
 
     /// A checkpoint that is there already was written by a call whose reply was lost: then only the lease is renewed.

@@ -29,9 +29,11 @@ final class Run: Sendable {
     }
 
     /// Waits until no other write of this run is under way. Follow it with ``endWriting()``.
-    func beginWriting() async {
+    func beginWriting() async -> RunState.Turn {
         let turn = state.withLock { $0.beginWriting() }
-        await turn?.value()
+        guard let wait = turn.wait else { return turn }
+        await wait.value()
+        return state.withLock { $0.turn }
     }
 
     func endWriting() {

@@ -38,26 +38,27 @@ struct RunState {
 
     // MARK: Writes
 
-    mutating func claimSent(at now: Nanoseconds) {
-        if startedAt == 0 { startedAt = now }
-    }
-
-    /// A write was acknowledged that leaves the run holding its claim. Returns whether followers want to hear of it.
-    mutating func wrote(
-        _ record: IdempotencyRecord, as version: RecordVersion, sentAt: Nanoseconds, renewUntil: Nanoseconds
-    ) -> Bool {
-        stored = StoredRecord(version: version, record: record, remainingNanoseconds: record.leaseNanoseconds)
-        phase = .held
-        isUncertain = false
-        leaseEnd = sentAt.addingClamped(record.leaseNanoseconds)
-        // Two renewals may fail before the lease is over.
-        let due = sentAt.addingClamped(record.leaseNanoseconds / 3)
-        renewalDue = due < renewUntil ? due : .max
+    /// The claim was acknowledged. Returns whether followers want to hear of it.
+    mutating func claimed(_ claim: StoredRecord, sentAt: Nanoseconds, renewUntil: Nanoseconds) -> Bool {
+        startedAt = sentAt
+        wrote(claim, sentAt: sentAt, renewUntil: renewUntil)
         return hasImpatientFollowers
     }
 
+    /// A write was acknowledged that leaves the run holding its claim.
+    mutating func wrote(_ written: StoredRecord, sentAt: Nanoseconds, renewUntil: Nanoseconds) {
+        stored = written
+        phase = .held
+        isUncertain = false
+        leaseEnd = sentAt.addingClamped(written.record.leaseNanoseconds)
+        // Two renewals may fail before the lease is over.
+        let due = sentAt.addingClamped(written.record.leaseNanoseconds / 3)
+        renewalDue = due < renewUntil ? due : .max
+    }
+
     /// A record with our claimant was read: go on from its version.
-    mutating func adopt(_ found: StoredRecord) {
+    mutating func adopt(_ found: StoredRecord, at now: Nanoseconds) {
+        if startedAt == 0 { startedAt = now }
         stored = found
         phase = .held
         isUncertain = false
@@ -100,15 +101,26 @@ struct RunState {
 
     // MARK: One writer at a time
 
-    mutating func beginWriting() -> OneShot<Void>? {
-        guard isWriting else {
-            isWriting = true
-            return nil
-        }
-        let turn = OneShot<Void>()
-        turns.append(turn)
-        return turn
+    /// What a writer finds when its turn has come.
+    struct Turn {
+        /// To be waited for first, where another write is under way; then ask again.
+        var wait: OneShot<Void>?
+        var phase: Phase
+        var stored: StoredRecord?
+        var isUncertain: Bool
     }
+
+    mutating func beginWriting() -> Turn {
+        var wait: OneShot<Void>?
+        if isWriting {
+            wait = OneShot<Void>()
+            turns.append(wait!)
+        }
+        isWriting = true
+        return Turn(wait: wait, phase: phase, stored: stored, isUncertain: isUncertain)
+    }
+
+    var turn: Turn { Turn(wait: nil, phase: phase, stored: stored, isUncertain: isUncertain) }
 
     mutating func endWriting() -> OneShot<Void>? {
         if turns.isEmpty {

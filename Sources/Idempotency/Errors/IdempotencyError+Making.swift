@@ -1,6 +1,9 @@
 /// The engine's errors, each with the advice that belongs to it.
 @available(Idempotency 0.1, *)
 extension IdempotencyError {
+    /// Whether the store holds a record that this release cannot read.
+    var isAboutRecord: Bool { code == .corruptRecord || code == .unsupportedRecordVersion }
+
     static var contention: IdempotencyError {
         IdempotencyError(
             .contention, "Too many other writers changed this key's record in between. Nothing ran; call again.")
@@ -105,5 +108,28 @@ extension IdempotencyError {
         IdempotencyError(
             .repeatedStep,
             "A run used one name for two steps, so that a re-run could not tell them apart. Give each step its own name.")
+    }
+
+    static func undecodable(_ what: String, cause: (any Error)? = nil) -> IdempotencyError {
+        IdempotencyError(
+            .undecodableResult,
+            "The kept result cannot be read \(what). Nothing was run again: make the type read what earlier releases "
+                + "wrote, or use a new operation name for the new type.",
+            cause: cause)
+    }
+
+    static func notKept(_ omission: StoredValue.Omission) -> IdempotencyError {
+        switch omission {
+        case .tooLarge:
+            IdempotencyError(
+                .resultNotKept,
+                "The handler ran before, but its result was larger than the policy's limit and was not kept. It is never "
+                    + "run again for that; look the effect up, or raise `maximumResultSize`.")
+        case .notEncodable:
+            IdempotencyError(
+                .resultNotKept,
+                "The handler ran before, but its result could not be encoded and was not kept. It is never run again for "
+                    + "that; look the effect up, and mend the type's encoding.")
+        }
     }
 }

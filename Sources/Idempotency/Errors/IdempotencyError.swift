@@ -54,7 +54,7 @@ public struct IdempotencyError: Error, Sendable {
     /// - Throws: ``IdempotencyError`` with ``Code/undecodableResult`` if the result is of another type.
     public func result<Value: Codable>(as type: Value.Type) throws -> Value? {
         guard let attachedResult else { return nil }
-        return try CodableKeeping<Value>.restore(attachedResult.value, with: attachedResult.codec)
+        return try ResultKeeping.restore(Value.self, from: attachedResult.value, with: attachedResult.codec)
     }
 }
 

@@ -4,28 +4,23 @@
 /// are different keys. A description never shows the value.
 @available(Idempotency 0.1, *)
 public struct IdempotencyKey: Sendable {
-    private final class Storage: Sendable {
+    private struct Header {
         let scope: IdempotencyScope
-        let value: String
         let hash: Int
-
-        init(scope: IdempotencyScope, value: String) {
-            var hasher = Hasher()
-            hasher.combine(scope)
-            UTF8Text.hash(value, into: &hasher)
-            self.scope = scope
-            self.value = value
-            self.hash = hasher.finalize()
-        }
+        let count: Int
     }
 
-    private let storage: Storage
+    /// Scope, hash and the value's bytes in one allocation: stores hold millions of keys, and look at all three to find one.
+    ///
+    /// `ManagedBuffer` is not `Sendable` because it can be written to. This one is written to by the initializer below,
+    /// before anybody else has it, and never again.
+    nonisolated(unsafe) private let storage: ManagedBuffer<Header, UInt8>
 
     /// Where the key counts.
-    public var scope: IdempotencyScope { storage.scope }
+    public var scope: IdempotencyScope { storage.header.scope }
 
     /// The value; 1 to 255 bytes of UTF-8 without control characters. Treat it like a password when logging.
-    public var value: String { storage.value }
+    public var value: String { withValue { String(decoding: $0, as: UTF8.self) } }
 
     /// Makes a key of a value that a caller sent, or that is unique by itself.
     ///
@@ -49,7 +44,22 @@ public struct IdempotencyKey: Sendable {
     }
 
     init(scope: IdempotencyScope, validated value: String) {
-        storage = Storage(scope: scope, value: value)
+        var value = value
+        storage = value.withUTF8 { bytes in
+            var hasher = Hasher()
+            hasher.combine(scope)
+            hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
+            let header = Header(scope: scope, hash: hasher.finalize(), count: bytes.count)
+            let storage = ManagedBuffer<Header, UInt8>.create(minimumCapacity: bytes.count) { _ in header }
+            storage.withUnsafeMutablePointerToElements { elements in
+                if let start = bytes.baseAddress { elements.initialize(from: start, count: bytes.count) }
+            }
+            return storage
+        }
+    }
+
+    private func withValue<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        storage.withUnsafeMutablePointers { body(UnsafeBufferPointer(start: $1, count: $0.pointee.count)) }
     }
 }
 
@@ -58,24 +68,24 @@ extension IdempotencyKey: Hashable {
     /// Two keys are equal if the bytes of their scopes and of their values are.
     public static func == (left: IdempotencyKey, right: IdempotencyKey) -> Bool {
         if left.storage === right.storage { return true }
-        return left.storage.hash == right.storage.hash && left.scope == right.scope
-            && UTF8Text.areEqual(left.value, right.value)
+        return left.storedHash == right.storedHash && left.scope == right.scope
+            && left.withValue { left in right.withValue { right in left.elementsEqual(right) } }
     }
 
     /// Feeds the hash that was computed, with this process's random seed, when the key was made.
     public func hash(into hasher: inout Hasher) {
-        hasher.combine(storage.hash)
+        hasher.combine(storedHash)
     }
 
     /// The hash computed when the key was made: stores and flights pick a shard by it without hashing again.
-    package var storedHash: Int { storage.hash }
+    package var storedHash: Int { storage.withUnsafeMutablePointerToHeader { $0.pointee.hash } }
 }
 
 @available(Idempotency 0.1, *)
 extension IdempotencyKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The operation and the length of the value; never the value.
     public var description: String {
-        "IdempotencyKey(\(scope.operation), \(value.utf8.count) bytes)"
+        "IdempotencyKey(\(scope.operation), \(storage.header.count) bytes)"
     }
 
     /// The same as ``description``.

@@ -49,11 +49,11 @@ enum RecordStateMachine {
     /// What a claim comes to.
     enum ClaimDecision {
         /// Write this, expecting the version that was decided upon, and run the handler.
-        case run(IdempotencyRecord)
+        indirect case run(IdempotencyRecord)
         /// Write this, expecting the version that was decided upon, and ask the hook.
-        case reconcile(IdempotencyRecord)
+        indirect case reconcile(IdempotencyRecord)
         /// Write this, expecting the version that was decided upon, and report that the attempts are used up.
-        case exhaust(IdempotencyRecord)
+        indirect case exhaust(IdempotencyRecord)
         case refused(Refusal)
     }
 
@@ -70,13 +70,7 @@ enum RecordStateMachine {
 
     /// Decides a claim from what is stored. `nil`: nothing, or expired.
     static func claim(_ stored: StoredRecord?, _ claim: Claim) -> ClaimDecision {
-        guard let stored else {
-            return .run(
-                IdempotencyRecord(
-                    state: .pending(unknown: nil), attempt: 1, claimant: claim.claimant, token: 0,
-                    fingerprint: claim.fingerprint, lapsePolicy: claim.lapsePolicy, isKnownWithoutEffect: true,
-                    lease: claim.lease, retention: retention(abandoned: claim, claim.lapsePolicy), checkpoints: []))
-        }
+        guard let stored else { return .run(firstClaim(claim)) }
         let record = stored.record
         if let kept = record.fingerprint, let asked = claim.fingerprint, kept != asked {
             return .refused(.fingerprintMismatch)
@@ -101,6 +95,14 @@ enum RecordStateMachine {
                 return .refused(.unknown(reason ?? .lapsed))
             }
         }
+    }
+
+    /// The record of a claim where nothing is stored.
+    static func firstClaim(_ claim: Claim) -> IdempotencyRecord {
+        IdempotencyRecord(
+            state: .pending(unknown: nil), attempt: 1, claimant: claim.claimant, token: 0,
+            fingerprint: claim.fingerprint, lapsePolicy: claim.lapsePolicy, isKnownWithoutEffect: true,
+            lease: claim.lease, retention: retention(abandoned: claim, claim.lapsePolicy), checkpoints: [])
     }
 
     /// Applies a claimant's event to what is stored. `nil`: nothing, or expired.

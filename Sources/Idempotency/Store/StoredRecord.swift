@@ -22,6 +22,11 @@ public struct StoredRecord: Equatable, Sendable {
         self.init(version: version, record: record, remainingNanoseconds: remaining.nanoseconds)
     }
 
+    /// A claim that was stored a moment ago.
+    init(version: RecordVersion, claim record: IdempotencyRecord) {
+        self.init(version: version, record: record, remainingNanoseconds: record.leaseNanoseconds)
+    }
+
     package init(version: RecordVersion, record: IdempotencyRecord, remainingNanoseconds: Nanoseconds) {
         self.version = version
         self.record = record

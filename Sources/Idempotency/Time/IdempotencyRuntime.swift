@@ -35,12 +35,9 @@ public struct IdempotencyRuntime: Sendable {
         clock: C, executor: any TaskExecutor, random: some RandomNumberGenerator
     ) where C.Duration == Duration {
         var random = random
-        let origin = clock.now
+        let time = MonotonicTime(clock)
         self.init(
-            time: MonotonicTime(clock),
-            // Cancellation is the only error of a clock, and the engine never cancels its timers.
-            sleep: { until in try? await clock.sleep(until: origin.advanced(by: .nanoseconds(until)), tolerance: nil) },
-            executor: executor, handlerExecutor: executor, seed: random.next())
+            time: time, sleep: time.sleep, executor: executor, handlerExecutor: executor, seed: random.next())
     }
 
     private init(

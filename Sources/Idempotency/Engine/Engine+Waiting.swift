@@ -1,0 +1,64 @@
+@available(Idempotency 0.1, *)
+extension Engine {
+    /// Waits until the record found may have changed, and reads it. Returns what remains of its lease when the wait is
+    /// over instead.
+    ///
+    /// Only the leader of a flight comes here, to wait for another interceptor's run.
+    func waitForChange(_ claiming: inout Claiming) async throws -> Duration? {
+        let run = claiming.run
+        let policy = run.call.policy
+        guard let known = claiming.found else { return nil }
+        claiming.awaited = known.record.claimant
+        let deadline = claiming.deadline ?? runtime.time.now().addingClamped(policy.waitLimit.nanoseconds)
+        if claiming.deadline == nil {
+            claiming.deadline = deadline
+            if policy.waitLimit > .zero { report(.waiting, run.key) }
+        }
+        guard runtime.time.now() < deadline else { return known.remaining }
+        var remaining = known.remainingNanoseconds
+        // What was found a moment ago need not be read again, unless changes are told only from now on.
+        var mustRead = false
+        while true {
+            // In this order, so that a change between the reading and the waiting ends the waiting.
+            let signal = OneShot<WaitEnd>()
+            run.withState { $0.waitSignal = signal }
+            if claiming.subscription == nil, let wakingStore {
+                claiming.subscription = try? await wakingStore.subscribe(to: run.key) {
+                    run.withState { $0.waitSignal }?.fire(.lookAgain)
+                }
+                mustRead = true
+            }
+            if mustRead {
+                do {
+                    let seen = try await store.load(run.key)
+                    guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
+                        claiming.found = seen
+                        return nil
+                    }
+                    remaining = seen.remainingNanoseconds
+                } catch {
+                    report(.storeFailed, run.key, error: error)
+                    guard runtime.time.now() < deadline else { throw IdempotencyError.storeUnavailable(error) }
+                }
+            }
+            mustRead = true
+            let now = runtime.time.now()
+            guard now < deadline else { return .nanoseconds(remaining) }
+            guard !isShutDown else { throw IdempotencyError.shutDown }
+            // Not less than a tenth of a millisecond: two clocks may count the end of a lease a little differently.
+            let look = now.addingClamped(min(policy.pollInterval.nanoseconds, max(remaining, 100_000)))
+            let timer = timers.schedule(at: min(look, deadline)) { signal.fire(.lookAgain) }
+            let end = await withTaskCancellationHandler {
+                await signal.value()
+            } onCancel: {
+                signal.fire(.cancelled)
+            }
+            timers.cancel(timer)
+            switch end {
+            case .lookAgain: continue
+            case .cancelled: throw CancellationError()
+            case .shutDown: throw IdempotencyError.shutDown
+            }
+        }
+    }
+}

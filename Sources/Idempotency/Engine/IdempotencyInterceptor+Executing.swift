@@ -1,0 +1,46 @@
+/// What all the forms of a call come down to: two kinds of result, in the caller's task or in one of their own.
+@available(Idempotency 0.1, *)
+extension IdempotencyInterceptor {
+    typealias Handler<Value> = nonisolated(nonsending) (IdempotentExecution) async throws -> Value
+    typealias OwnTaskHandler<Value> = @Sendable (IdempotentExecution) async throws -> Value
+
+    func run<Value: Codable>(
+        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding, _ handler: Handler<Value>
+    ) async throws -> Value {
+        let codec = engine.codec
+        return try await engine.execute(
+            call, failures: failures, ending: &ending,
+            keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
+            restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
+            handler: handler)
+    }
+
+    func runVoid(
+        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding, _ handler: Handler<Void>
+    ) async throws {
+        try await engine.execute(
+            call, failures: failures, ending: &ending, keep: { .void }, restore: { try ResultKeeping.restoreVoid(from: $0) },
+            handler: handler)
+    }
+
+    func runInOwnTask<Value: Codable & Sendable>(
+        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding,
+        _ handler: @escaping OwnTaskHandler<Value>
+    ) async throws -> Value {
+        let codec = engine.codec
+        return try await engine.executeInOwnTask(
+            call, failures: failures, ending: &ending,
+            keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
+            restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
+            handler: handler)
+    }
+
+    func runVoidInOwnTask(
+        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding,
+        _ handler: @escaping OwnTaskHandler<Void>
+    ) async throws {
+        try await engine.executeInOwnTask(
+            call, failures: failures, ending: &ending, keep: { .void }, restore: { try ResultKeeping.restoreVoid(from: $0) },
+            handler: handler)
+    }
+}
