@@ -58,8 +58,8 @@ public struct Fingerprint: Sendable {
     /// Each name and each value counts with its length, and an absent value differs from an empty one.
     ///
     /// - Parameter fields: Names and values.
-    public init(fields: KeyValuePairs<String, String?>) {
-        let sorted = fields.map { (name: Array($0.key.utf8), value: $0.value.map { Array($0.utf8) }) }.sorted { left, right in
+    public init(fields: KeyValuePairs<String, (any LosslessStringConvertible)?>) {
+        let sorted = fields.map { (name: Array($0.key.utf8), value: $0.value.map { Array($0.description.utf8) }) }.sorted { left, right in
             if left.name != right.name { return left.name.lexicographicallyPrecedes(right.name) }
             return (left.value ?? []).lexicographicallyPrecedes(right.value ?? [])
         }

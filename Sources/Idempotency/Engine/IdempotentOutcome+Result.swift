@@ -1,5 +1,10 @@
 @available(Idempotency 0.1, *)
 extension IdempotentOutcome {
+    /// Whether an earlier run's result answered the call.
+    public var isReplay: Bool {
+        if case .replayed = self { true } else { false }
+    }
+
     /// The result, whoever ran for it.
     ///
     /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/inProgress`` or

@@ -1,0 +1,18 @@
+# What several scripts here need. To be sourced.
+
+# Says on standard error what is wrong, and ends the script.
+fail() {
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+# Prints how many tests ran, by the closing line that Swift Testing wrote into a log: 0 if there is none.
+tests_run() {
+    sed -nE 's/.*Test run with ([0-9]+) tests? .*/\1/p' "$1" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# Runs a command, and interrupts it after so many seconds. On an interrupt `swift test` ends its test process as well,
+# which on a plain termination would go on alone.
+within_seconds() {
+    timeout --signal=INT --kill-after=10 "$@"
+}

@@ -1,0 +1,119 @@
+import Idempotency
+import Synchronization
+
+/// One node's way to a store, which a test can disturb.
+final class FaultyStore: IdempotencyStore {
+    struct Down: Error {}
+
+    enum Fault: Sendable {
+        /// Throws, and changes nothing.
+        case failBefore
+        /// Makes the change, and throws.
+        case loseReply
+        /// Throws at once, and makes the change when the gate opens.
+        case applyLater(Gate)
+        /// Waits at the gate before the change.
+        case hold(Gate)
+        /// Waits at the gate after the change, before the reply.
+        case holdReply(Gate)
+        /// Makes the change twice, and answers as the second one.
+        case applyTwice
+        /// Answers this.
+        case answer(CheckAndSetResult)
+        /// Throws this.
+        case fail(any Error)
+    }
+
+    private struct State {
+        var writes = 0
+        var loads = 0
+        var isDead = false
+        var writeFaults: [Int: Fault] = [:]
+        var loadFaults: [Int: Fault] = [:]
+        var records: [IdempotencyRecord] = []
+        /// Faults for calls made while the calling task is cancelled.
+        var failsWhenCancelled = false
+    }
+
+    let base: any IdempotencyStore
+    private let state = Mutex(State())
+
+    init(_ base: any IdempotencyStore) { self.base = base }
+
+    var operations: Int { state.withLock { $0.writes + $0.loads } }
+    var writes: Int { state.withLock { $0.writes } }
+    var writtenRecords: [IdempotencyRecord] { state.withLock { $0.records } }
+
+    /// The process behind this way is gone: nothing it sends arrives any more.
+    func kill() { state.withLock { $0.isDead = true } }
+    func revive() { state.withLock { $0.isDead = false } }
+    func failWhenCancelled() { state.withLock { $0.failsWhenCancelled = true } }
+
+    /// Disturbs the n-th check-and-set from now; the next one is 1.
+    func disturb(write number: Int, _ fault: Fault) {
+        state.withLock { $0.writeFaults[$0.writes + number] = fault }
+    }
+
+    /// Disturbs the n-th load from now; the next one is 1.
+    func disturb(load number: Int, _ fault: Fault) {
+        state.withLock { $0.loadFaults[$0.loads + number] = fault }
+    }
+
+    nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
+        let (isDead, fault) = state.withLock { state in
+            state.loads += 1
+            return (state.isDead, state.loadFaults[state.loads])
+        }
+        if isDead { throw Down() }
+        switch fault {
+        case .failBefore?, .loseReply?, .applyLater?: throw Down()
+        case .fail(let error)?: throw error
+        case .hold(let gate)?, .holdReply(let gate)?: await gate.pass()
+        case .applyTwice?, .answer?, nil: break
+        }
+        return try await base.load(key)
+    }
+
+    nonisolated(nonsending) func checkAndSet(
+        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+    ) async throws -> CheckAndSetResult {
+        let (isDead, fault, failsWhenCancelled) = state.withLock { state in
+            state.writes += 1
+            if case .write(let record) = change { state.records.append(record) }
+            return (state.isDead, state.writeFaults[state.writes], state.failsWhenCancelled)
+        }
+        if isDead { throw Down() }
+        if failsWhenCancelled, Task.isCancelled { throw CancellationError() }
+        switch fault {
+        case nil:
+            return try await base.checkAndSet(key, expecting: expected, change)
+        case .failBefore:
+            throw Down()
+        case .fail(let error):
+            throw error
+        case .loseReply:
+            _ = try await base.checkAndSet(key, expecting: expected, change)
+            throw Down()
+        case .applyLater(let gate):
+            let base = base
+            Task {
+                await gate.pass()
+                _ = try? await base.checkAndSet(key, expecting: expected, change)
+                gate.open()
+            }
+            throw Down()
+        case .hold(let gate):
+            await gate.pass()
+            return try await base.checkAndSet(key, expecting: expected, change)
+        case .holdReply(let gate):
+            let result = try await base.checkAndSet(key, expecting: expected, change)
+            await gate.pass()
+            return result
+        case .applyTwice:
+            _ = try await base.checkAndSet(key, expecting: expected, change)
+            return try await base.checkAndSet(key, expecting: expected, change)
+        case .answer(let result):
+            return result
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Idempotency
+import IdempotencyInMemory
+
+/// A process of a service: an interceptor with its own way to a store that several nodes share, on one manual clock.
+struct Node: Sendable {
+    let clock: ManualClock
+    let memory: InMemoryIdempotencyStore
+    let store: FaultyStore
+    let log = EventLog()
+    let interceptor: IdempotencyInterceptor
+
+    /// The first node, with an empty store.
+    init(_ policy: OperationPolicy = .standard, capacity: Int = 100_000) {
+        let clock = ManualClock()
+        self.init(policy, clock, InMemoryIdempotencyStore(clock: clock, capacity: capacity), seed: 1)
+    }
+
+    /// Another node on the same store. It reads the store by polling only, unless it is told to be woken.
+    func another(_ policy: OperationPolicy? = nil, seed: UInt64 = 2, isWoken: Bool = false) -> Node {
+        Node(policy ?? interceptor.policy, clock, memory, seed: seed, isWoken: isWoken)
+    }
+
+    private init(
+        _ policy: OperationPolicy, _ clock: ManualClock, _ memory: InMemoryIdempotencyStore, seed: UInt64,
+        isWoken: Bool = false
+    ) {
+        self.clock = clock
+        self.memory = memory
+        store = FaultyStore(memory)
+        interceptor = IdempotencyInterceptor(
+            store: isWoken ? memory : store, policy: policy, observer: log,
+            runtime: IdempotencyRuntime(
+                clock: clock, executor: globalConcurrentExecutor, random: SeededGenerator(seed: seed)))
+    }
+}
+
+/// Random numbers that a seed determines.
+struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+}
+
+func key(_ value: String = "k-1", _ operation: String = "charge") -> IdempotencyKey {
+    try! IdempotencyKey(operation: operation, value: value)
+}
+
+extension IdempotencyInterceptor {
+    /// A call in a task of its own, to be awaited later.
+    func start(
+        _ key: IdempotencyKey, fingerprint: Fingerprint? = nil,
+        _ handler: @escaping @Sendable (IdempotentExecution) async throws -> String
+    ) -> Task<IdempotentOutcome<String>, any Error> {
+        Task { try await outcome(key: key, fingerprint: fingerprint, handler: handler) }
+    }
+}
+
+extension IdempotentOutcome where Value: Equatable {
+    func isRun(_ value: Value) -> Bool { if case .ran(value) = self { true } else { false } }
+    func isReplay(_ value: Value) -> Bool { if case .replayed(value) = self { true } else { false } }
+}
+
+extension IdempotentOutcome {
+    var isInProgress: Bool { if case .inProgress = self { true } else { false } }
+    var unknownReason: UnknownReason? { if case .unknown(let outcome) = self { outcome.reason } else { nil } }
+}
+
+struct Boom: Error, Equatable {}
+
+/// The code that a call is refused with; `nil` if it is not refused by the library.
+func refusal(_ body: () async throws -> Void) async -> IdempotencyError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? IdempotencyError)?.code
+    }
+}
