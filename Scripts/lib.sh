@@ -1,4 +1,10 @@
-# What several scripts here need. To be sourced.
+# What several scripts here need. To be sourced, in the root of the repository.
+
+# The toolchain keeps caches in the home folder, which the user of a container may not have.
+if [[ ! -w ${HOME:-/nonexistent} ]]; then
+    export HOME=$PWD/.build-plain/home
+    mkdir -p "$HOME"
+fi
 
 # Says on standard error what is wrong, and ends the script.
 fail() {

@@ -10,8 +10,8 @@ final class FaultyStore: IdempotencyStore {
         case failBefore
         /// Makes the change, and throws.
         case loseReply
-        /// Throws at once, and makes the change when the gate opens.
-        case applyLater(Gate)
+        /// Throws at once, and makes the change when the first gate opens; opens the second one then.
+        case applyLater(when: Gate, done: Gate)
         /// Waits at the gate before the change.
         case hold(Gate)
         /// Waits at the gate after the change, before the reply.
@@ -33,6 +33,8 @@ final class FaultyStore: IdempotencyStore {
         var records: [IdempotencyRecord] = []
         /// Faults for calls made while the calling task is cancelled.
         var failsWhenCancelled = false
+        var losesRenewals = false
+        var watchers: [(writes: Int, continuation: UnsafeContinuation<Void, Never>)] = []
     }
 
     let base: any IdempotencyStore
@@ -48,6 +50,20 @@ final class FaultyStore: IdempotencyStore {
     func kill() { state.withLock { $0.isDead = true } }
     func revive() { state.withLock { $0.isDead = false } }
     func failWhenCancelled() { state.withLock { $0.failsWhenCancelled = true } }
+
+    /// No renewal arrives from now on; claims, steps and finishes do.
+    func loseRenewals() { state.withLock { $0.losesRenewals = true } }
+
+    /// Returns once that many check-and-sets have arrived.
+    func waitForWrites(_ count: Int) async {
+        await withUnsafeContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.writes < count { state.watchers.append((count, continuation)) }
+                return state.writes >= count
+            }
+            if isThere { continuation.resume() }
+        }
+    }
 
     /// Disturbs the n-th check-and-set from now; the next one is 1.
     func disturb(write number: Int, _ fault: Fault) {
@@ -77,12 +93,21 @@ final class FaultyStore: IdempotencyStore {
     nonisolated(nonsending) func checkAndSet(
         _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
     ) async throws -> CheckAndSetResult {
-        let (isDead, fault, failsWhenCancelled) = state.withLock { state in
+        let (isLost, fault, failsWhenCancelled, told) = state.withLock { state in
             state.writes += 1
-            if case .write(let record) = change { state.records.append(record) }
-            return (state.isDead, state.writeFaults[state.writes], state.failsWhenCancelled)
+            var isRenewal = false
+            if case .write(let record) = change {
+                state.records.append(record)
+                isRenewal = record.isPending && record.token != nil && record.lease > .zero
+            }
+            let writes = state.writes
+            let told = state.watchers.filter { $0.writes <= writes }.map(\.continuation)
+            state.watchers.removeAll { $0.writes <= writes }
+            let isLost = state.isDead || state.losesRenewals && isRenewal
+            return (isLost, state.writeFaults[writes], state.failsWhenCancelled, told)
         }
-        if isDead { throw Down() }
+        for continuation in told { continuation.resume() }
+        if isLost { throw Down() }
         if failsWhenCancelled, Task.isCancelled { throw CancellationError() }
         switch fault {
         case nil:
@@ -94,12 +119,12 @@ final class FaultyStore: IdempotencyStore {
         case .loseReply:
             _ = try await base.checkAndSet(key, expecting: expected, change)
             throw Down()
-        case .applyLater(let gate):
+        case .applyLater(let gate, let done):
             let base = base
             Task {
                 await gate.pass()
                 _ = try? await base.checkAndSet(key, expecting: expected, change)
-                gate.open()
+                done.open()
             }
             throw Down()
         case .hold(let gate):

@@ -4,7 +4,7 @@ import IdempotencyInMemory
 /// A process of a service: an interceptor with its own way to a store that several nodes share, on one manual clock.
 struct Node: Sendable {
     let clock: ManualClock
-    let memory: InMemoryIdempotencyStore
+    let memory: any WakingIdempotencyStore
     let store: FaultyStore
     let log = EventLog()
     let interceptor: IdempotencyInterceptor
@@ -21,7 +21,7 @@ struct Node: Sendable {
     }
 
     private init(
-        _ policy: OperationPolicy, _ clock: ManualClock, _ memory: InMemoryIdempotencyStore, seed: UInt64,
+        _ policy: OperationPolicy, _ clock: ManualClock, _ memory: any WakingIdempotencyStore, seed: UInt64,
         isWoken: Bool = false
     ) {
         self.clock = clock
