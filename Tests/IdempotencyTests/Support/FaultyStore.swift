@@ -48,7 +48,14 @@ final class FaultyStore: IdempotencyStore {
 
     /// The process behind this way is gone: nothing it sends arrives any more.
     func kill() { state.withLock { $0.isDead = true } }
-    func revive() { state.withLock { $0.isDead = false } }
+
+    func revive() {
+        state.withLock { state in
+            state.isDead = false
+            state.losesRenewals = false
+        }
+    }
+
     func failWhenCancelled() { state.withLock { $0.failsWhenCancelled = true } }
 
     /// No renewal arrives from now on; claims, steps and finishes do.

@@ -1,0 +1,194 @@
+import Idempotency
+import IdempotencyInMemory
+import Testing
+
+@Suite("Modes, status, revocation, shutdown", .timeLimit(.minutes(2)))
+struct ModeAndLifecycleTests {
+    @Test("Observe only: everything runs, nothing waits, and what would have happened is reported")
+    func observeOnly() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        let runs = Counter()
+        let finish = Gate()
+        let first = node.interceptor.start(key(), fingerprint: Fingerprint(bytes: [1])) { _ in
+            runs.add()
+            await finish.pass()
+            return "first"
+        }
+        await node.log.wait(for: .claimed)
+        _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() }
+        #expect(node.log.count(.wouldHaveRefused) == 1)
+        finish.open()
+        #expect(try await first.value.isRun("first"))
+        #expect(try await node.interceptor.outcome(key: key()) { _ in runs.add() }.isRun(3))
+        #expect(node.log.count(.wouldHaveReplayed) == 1)
+        _ = try await node.interceptor.idempotent(key: key(), fingerprint: Fingerprint(bytes: [2])) { _ in runs.add() }
+        #expect(node.log.count(.wouldHaveRefused) == 2)
+        // What it recorded answers duplicates from the day on which the operation is enforced.
+        #expect(try await node.another(.standard).interceptor.outcome(key: key()) { _ in "no" }.isReplay("first"))
+    }
+
+    @Test("Observe only with a store that is down: the handler runs, and its result is the caller's")
+    func observeOnlyWithoutStore() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        node.store.disturb(write: 2, .failBefore)
+        #expect(try await node.interceptor.outcome(key: key()) { _ in 1 }.isRun(1))
+        node.store.kill()
+        #expect(try await node.interceptor.outcome(key: key("k-2")) { _ in 2 }.isRun(2))
+    }
+
+    @Test("Off: everything runs, and the store is not asked")
+    func off() async throws {
+        let node = Node(try OperationPolicy(mode: .off))
+        for call in 1...2 {
+            #expect(try await node.interceptor.outcome(key: key()) { $0.token == nil ? call : 0 }.isRun(call))
+        }
+        #expect(node.store.operations == 0)
+    }
+
+    @Test("One store serves many operations, each with a policy of its own, over one set of flights")
+    func manyPolicies() async throws {
+        let node = Node()
+        let strict = node.interceptor.applying(try OperationPolicy(lapse: .refuse))
+        _ = try? await strict.idempotent(key: key("k", "charge")) { _ -> Int in throw Boom() }
+        _ = try? await node.interceptor.idempotent(key: key("k", "mail")) { _ -> Int in throw Boom() }
+        #expect(try await strict.outcome(key: key("k", "charge")) { _ in 1 }.unknownReason == .handlerThrew)
+        #expect(try await node.interceptor.outcome(key: key("k", "mail")) { _ in 1 }.isRun(1))
+    }
+
+    @Test("Status runs nothing, and tells every state; a claim under way is never absent")
+    func status() async throws {
+        let node = Node()
+        #expect(try await node.interceptor.status(of: key()) == .absent)
+        let hold = Gate()
+        let finish = Gate()
+        node.store.disturb(write: 1, .hold(hold))
+        let task = node.interceptor.start(key()) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.store.waitForWrites(1)
+        #expect(try await node.interceptor.status(of: key()) == .inProgress(attempt: 1, leaseRemaining: .zero))
+        hold.open()
+        await node.log.wait(for: .claimed)
+        #expect(try await node.interceptor.status(of: key()) == .inProgress(attempt: 1, leaseRemaining: .seconds(30)))
+        finish.open()
+        _ = try await task.value
+        node.clock.advance(by: .seconds(400))
+        #expect(
+            try await node.interceptor.status(of: key())
+                == .done(attempt: 1, retentionRemaining: .seconds(86400 - 400)))
+        node.clock.advance(by: .seconds(86400))
+        #expect(try await node.interceptor.status(of: key()) == .absent)
+    }
+
+    @Test("Revoke: an absent key is failed for good, so that a late call is refused")
+    func revokeAbsent() async throws {
+        let node = Node()
+        let revoked = IdempotencyStatus.revoked(retentionRemaining: .seconds(86400))
+        #expect(try await node.interceptor.revoke(key: key()) == revoked)
+        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .revoked)
+        #expect(try await node.interceptor.revoke(key: key()) == revoked, "safe to repeat")
+    }
+
+    @Test("Revoke changes nothing that is running, done or unknown; a retryable failure it ends")
+    func revokeOthers() async throws {
+        let node = Node()
+        _ = try await node.interceptor.idempotent(key: key("done")) { _ in 1 }
+        guard case .done = try await node.interceptor.revoke(key: key("done")) else {
+            Issue.record("a done key was revoked")
+            return
+        }
+        #expect(try await node.interceptor.outcome(key: key("done")) { _ in 2 }.isReplay(1))
+        let finish = Gate()
+        let running = node.interceptor.start(key("running")) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.log.wait(for: .claimed, count: 2)
+        guard case .inProgress = try await node.interceptor.revoke(key: key("running")) else {
+            Issue.record("a running key was revoked")
+            return
+        }
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+        _ = try? await node.interceptor.idempotent(key: key("failed")) { _ -> Int in throw Boom() }
+        guard case .revoked = try await node.interceptor.revoke(key: key("failed")) else {
+            Issue.record("a failed key was not revoked")
+            return
+        }
+        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key("failed")) { _ in 1 } } == .revoked)
+    }
+
+    @Test("Revoke with a lost reply knows its own revocation again", arguments: [FaultyStore.Fault.loseReply, .failBefore])
+    func revokeLostReply(_ fault: FaultyStore.Fault) async throws {
+        let node = Node()
+        node.store.disturb(write: 1, fault)
+        guard case .revoked = try await node.interceptor.revoke(key: key()) else {
+            Issue.record("not revoked")
+            return
+        }
+    }
+
+    @Test("Shutdown: no new claims; what runs is finished and recorded; who waits elsewhere is told")
+    func shutdown() async throws {
+        let node = Node()
+        let other = node.another()
+        let finish = Gate()
+        let elsewhere = other.interceptor.start(key("elsewhere")) { _ in
+            await finish.pass()
+            return "B"
+        }
+        await other.log.wait(for: .claimed)
+        let waiting = node.interceptor.start(key("elsewhere")) { _ in "no" }
+        await node.log.wait(for: .waiting)
+        await node.clock.waitForSleeper(within: .seconds(1))
+        let running = node.interceptor.start(key("mine")) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.log.wait(for: .claimed)
+        let shutdown = Task { await node.interceptor.shutdown(within: .seconds(60)) }
+        #expect(await refusal { _ = try await waiting.value } == .shutDown)
+        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key("new")) { _ in 1 } } == .shutDown)
+        finish.open()
+        #expect(await shutdown.value == 0)
+        #expect(try await running.value.isRun("A"))
+        _ = try await elsewhere.value
+        #expect(try await other.interceptor.outcome(key: key("mine")) { _ in "no" }.isReplay("A"))
+    }
+
+    @Test("Shutdown does not wait for ever, and stops renewing what it left behind")
+    func shutdownGivesUp() async throws {
+        let node = Node()
+        let finish = Gate()
+        let running = node.interceptor.start(key()) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.log.wait(for: .claimed)
+        let shutdown = Task { await node.interceptor.shutdown(within: .seconds(5)) }
+        await node.clock.waitForSleeper(within: .seconds(5))
+        node.clock.advance(by: .seconds(5))
+        #expect(await shutdown.value == 1)
+        node.clock.advance(by: .seconds(26))
+        #expect(try await node.another().interceptor.outcome(key: key()) { _ in "B" }.isRun("B"))
+        finish.open()
+        #expect(await refusal { _ = try await running.value } == .leaseLost)
+    }
+
+    @Test("Scenario 29: past its capacity the store refuses with a clear error, nothing runs, and nothing is evicted")
+    func capacity() async throws {
+        let node = Node(try OperationPolicy(retention: .seconds(60), waitLimit: .seconds(1)), capacity: 100)
+        for index in 0..<100 { _ = try await node.interceptor.idempotent(key: key("k-\(index)")) { _ in index } }
+        let runs = Counter()
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key("more")) { _ in runs.add() } }
+                == .capacityExceeded)
+        #expect(runs.value == 0)
+        for index in 0..<100 {
+            #expect(try await node.interceptor.outcome(key: key("k-\(index)")) { _ in -1 }.isReplay(index))
+        }
+        node.clock.advance(by: .seconds(60))
+        #expect(try await node.interceptor.outcome(key: key("more")) { _ in 1 }.isRun(1))
+    }
+}
