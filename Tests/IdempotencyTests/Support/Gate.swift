@@ -1,3 +1,4 @@
+import Idempotency
 import Synchronization
 
 /// A door that tests open, and that handlers wait at.

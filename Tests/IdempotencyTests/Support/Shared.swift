@@ -1,3 +1,4 @@
+import Idempotency
 import Synchronization
 
 /// A value behind a mutex, to be captured by many tasks.
