@@ -77,13 +77,13 @@ struct StepAndExecutionTests {
         let node = Node()
         let task = node.interceptor.start(key()) { execution in
             node.store.kill()
+            defer { node.store.revive() }
             try await execution.step("charge") {}
             return "no"
         }
-        for _ in 0..<200 where node.log.count(.unsaved) == 0 {
-            await node.clock.waitForSleeper(within: .seconds(31))
-            node.clock.advance(by: .milliseconds(500))
-        }
+        await node.log.wait(for: .storeFailed, count: 2)
+        await node.clock.waitForSleeper(within: .seconds(1))
+        node.clock.advance(by: .seconds(31))
         #expect(await refusal { _ = try await task.value } == .resultNotSaved)
         #expect(try #require(await node.memory.load(key())).record.isPending)
     }

@@ -9,6 +9,11 @@ final class EventLog: IdempotencyObserver {
     }
 
     private let state = Mutex(State())
+    private let reaction: @Sendable (IdempotencyEvent.Kind) -> Void
+
+    init(_ reaction: @escaping @Sendable (IdempotencyEvent.Kind) -> Void = { _ in }) {
+        self.reaction = reaction
+    }
 
     var events: [IdempotencyEvent] { state.withLock { $0.events } }
 
@@ -22,6 +27,7 @@ final class EventLog: IdempotencyObserver {
             state.watchers.removeAll { $0.kind == event.kind && $0.count <= count }
             return told
         }
+        reaction(event.kind)
         for continuation in told { continuation.resume() }
     }
 

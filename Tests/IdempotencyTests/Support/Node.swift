@@ -6,7 +6,7 @@ struct Node: Sendable {
     let clock: ManualClock
     let memory: any WakingIdempotencyStore
     let store: FaultyStore
-    let log = EventLog()
+    let log: EventLog
     let interceptor: IdempotencyInterceptor
 
     /// The first node, with an empty store.
@@ -26,7 +26,10 @@ struct Node: Sendable {
     ) {
         self.clock = clock
         self.memory = memory
-        store = FaultyStore(memory)
+        let store = FaultyStore(memory)
+        self.store = store
+        // The store of a process that could not save its result is back right afterwards.
+        log = EventLog { if $0 == .unsaved { store.revive() } }
         interceptor = IdempotencyInterceptor(
             store: isWoken ? memory : store, policy: policy, observer: log,
             runtime: IdempotencyRuntime(
