@@ -16,7 +16,8 @@ let package = Package(
             swiftSettings: [
                 .enableUpcomingFeature("ExistentialAny"),
                 .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-            ])
+            ]
+        )
     ],
     swiftLanguageModes: [.v6]
 )

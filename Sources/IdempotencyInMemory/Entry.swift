@@ -27,6 +27,9 @@ final class Entry {
 
     func stored(_ now: Nanoseconds) -> StoredRecord {
         StoredRecord(
-            version: RecordVersion(rawValue: version), record: record, remainingNanoseconds: until.addingClamped(-now))
+            version: RecordVersion(rawValue: version),
+            record: record,
+            remainingNanoseconds: until.addingClamped(-now)
+        )
     }
 }

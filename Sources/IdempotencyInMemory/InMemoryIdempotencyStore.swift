@@ -30,7 +30,9 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
     ///   - capacity: How many unexpired records it holds at most; at least 1.
     ///   - firstVersion: The least version it gives; by default the system's clock in microseconds since 1970.
     public init<C: Clock>(
-        clock: C, capacity: Int = 10_000_000, firstVersion: RecordVersion? = nil
+        clock: C,
+        capacity: Int = 10_000_000,
+        firstVersion: RecordVersion? = nil
     ) where C.Duration == Duration {
         let first = firstVersion?.rawValue ?? UInt64(clamping: WallClock.now().nanoseconds / 1000)
         let room = Room(capacity: max(1, capacity))
@@ -58,7 +60,9 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
     ///   - change: What to do.
     /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/capacityExceeded`` if it is full.
     public nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         let now = time.now()
         let shard = shard(of: key)
@@ -75,8 +79,10 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
         case .full:
             throw IdempotencyError(
                 code: .capacityExceeded,
-                message: "The in-memory store holds \(room.capacity) unexpired records, its capacity. Nothing was stored; "
-                    + "raise the capacity, shorten the retention, or use a store on disk.")
+                message:
+                    "The in-memory store holds \(room.capacity) unexpired records, its capacity. Nothing was stored; "
+                    + "raise the capacity, shorten the retention, or use a store on disk."
+            )
         }
     }
 
@@ -93,7 +99,8 @@ extension InMemoryIdempotencyStore: WakingIdempotencyStore {
     ///   - key: The key.
     ///   - onChange: Called after each change.
     public nonisolated(nonsending) func subscribe(
-        to key: IdempotencyKey, onChange: @escaping @Sendable () -> Void
+        to key: IdempotencyKey,
+        onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription {
         let shard = shard(of: key)
         let id = shard.withState { $0.subscribe(to: key, onChange) }

@@ -37,7 +37,10 @@ struct ShardState {
     }
 
     mutating func checkAndSet(
-        _ key: IdempotencyKey, _ expected: RecordVersion?, _ change: RecordChange, _ now: Nanoseconds
+        _ key: IdempotencyKey,
+        _ expected: RecordVersion?,
+        _ change: RecordChange,
+        _ now: Nanoseconds
     ) -> Answer {
         // Two out for each one in: the table shrinks while it is used.
         sweep(now, atMost: 2)

@@ -32,7 +32,9 @@ final class RecordingStore: IdempotencyStore {
     nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? { try await base.load(key) }
 
     nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         if case .write(let record) = change { kept.withLock { $0.append(record) } }
         return try await base.checkAndSet(key, expecting: expected, change)

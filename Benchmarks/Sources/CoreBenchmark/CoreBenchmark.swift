@@ -1,10 +1,11 @@
+import Idempotency
+import IdempotencyInMemory
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import Idempotency
-import IdempotencyInMemory
 
 /// Times the engine on the in-memory store beside its raw limit, in alternating rounds of one run.
 ///

@@ -16,7 +16,9 @@ final class CountingStore: IdempotencyStore {
     }
 
     nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         calls.wrappingAdd(1, ordering: .relaxed)
         return try await base.checkAndSet(key, expecting: expected, change)

@@ -18,7 +18,9 @@ struct Speed {
         keys = (0..<Self.count).map { _ in IdempotencyKey.fresh(in: scope) }
     }
 
-    private func each(_ tasks: Int, _ body: @escaping @Sendable (ArraySlice<IdempotencyKey>) async throws -> Void) async throws {
+    private func each(_ tasks: Int, _ body: @escaping @Sendable (ArraySlice<IdempotencyKey>) async throws -> Void)
+        async throws
+    {
         if tasks == 1 { return try await body(keys[...]) }
         let share = keys.count / tasks
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -13,8 +13,14 @@ struct Call: Sendable {
 
     func claim(by claimant: Claimant) -> RecordStateMachine.Claim {
         RecordStateMachine.Claim(
-            claimant: claimant, fingerprint: fingerprint, lapsePolicy: policy.lapse.recorded, canReconcile: canReconcile,
-            maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) }, lease: policy.leaseNanoseconds,
-            abandonmentRetention: policy.abandonmentNanoseconds, retention: policy.retentionNanoseconds)
+            claimant: claimant,
+            fingerprint: fingerprint,
+            lapsePolicy: policy.lapse.recorded,
+            canReconcile: canReconcile,
+            maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) },
+            lease: policy.leaseNanoseconds,
+            abandonmentRetention: policy.abandonmentNanoseconds,
+            retention: policy.retentionNanoseconds
+        )
     }
 }

@@ -15,7 +15,7 @@ extension Engine {
             // The common case is one question to the store; whatever its answer leaves open is decided step by step.
             let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
             let sentAt = runtime.time.now()
-            let answer: Claiming.Answer
+            let answer: StoreAnswer
             do {
                 answer = .reply(try await store.checkAndSet(call.key, expecting: nil, .write(record)))
             } catch {
@@ -124,7 +124,9 @@ extension Engine {
 
     /// What a refused claim means to its caller.
     func settled(
-        _ refusal: RecordStateMachine.Refusal, _ stored: StoredRecord, _ call: Call
+        _ refusal: RecordStateMachine.Refusal,
+        _ stored: StoredRecord,
+        _ call: Call
     ) throws -> Acquisition {
         let attempt = stored.record.attempt
         switch refusal {

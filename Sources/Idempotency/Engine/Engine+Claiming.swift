@@ -6,7 +6,9 @@ extension Engine {
     ///
     /// - Parameter first: The claim that was sent already, and what became of it.
     func lead(
-        _ run: Run, until deadline: Nanoseconds?, after first: Claiming.Attempt? = nil
+        _ run: Run,
+        until deadline: Nanoseconds?,
+        after first: Claiming.Attempt? = nil
     ) async throws -> Acquisition? {
         var claiming = Claiming(run, deadline: deadline)
         defer { claiming.subscription?.cancel() }
@@ -27,12 +29,7 @@ extension Engine {
 
     /// A claim under way.
     struct Claiming {
-        enum Answer {
-            case reply(CheckAndSetResult)
-            case failure(any Error)
-        }
-
-        typealias Attempt = (record: IdempotencyRecord, sentAt: Nanoseconds, answer: Answer)
+        typealias Attempt = (record: IdempotencyRecord, sentAt: Nanoseconds, answer: StoreAnswer)
 
         let run: Run
         /// What is stored, as far as we know.
@@ -88,16 +85,18 @@ extension Engine {
                 if let known = claiming.found, version <= known.version { throw IdempotencyError.versionDidNotGrow }
                 let stored = StoredRecord(version: version, claim: record)
                 if case .exhaust = decision { throw exhausted(run, stored) }
-                if noteClaim(stored, of: run, sentAt: sentAt, over: claiming.found), case .run = decision { return .run(run) }
-                return try await enterWithCare(run, decision)
+                if noteClaim(stored, of: run, sentAt: sentAt, over: claiming.found), case .run = decision {
+                    return .run(run)
+                }
+                return try await enterWithCare(run, over: claiming.found, decision)
             case .reply(.conflict(let found)):
                 seen = found
             case .failure(let error):
                 seen = try await lookAfterFailure(error, &claiming)
             }
             if let seen, isClaim(seen.record, of: run) {
-                try await adopt(seen, run, over: claiming.found)
-                return try await enterWithCare(run, decision)
+                try await adopt(seen, run)
+                return try await enterWithCare(run, over: claiming.found, decision)
             }
             claiming.found = seen
             claiming.races += 1
@@ -109,7 +108,10 @@ extension Engine {
         let sentAt = runtime.time.now()
         do {
             let reply = try await store.checkAndSet(
-                claiming.run.key, expecting: claiming.found?.version, .write(record))
+                claiming.run.key,
+                expecting: claiming.found?.version,
+                .write(record)
+            )
             return (record, sentAt, .reply(reply))
         } catch {
             return (record, sentAt, .failure(error))
@@ -117,9 +119,12 @@ extension Engine {
     }
 
     /// Tells the run, the keeper and whoever waits that the claim is made. Returns whether the handler may be entered at
-    /// once; if not, ``enterWithCare(_:_:)`` says why.
+    /// once; if not, ``enterWithCare(_:over:_:)`` says why.
     func noteClaim(
-        _ stored: StoredRecord, of run: Run, sentAt: Nanoseconds, over before: StoredRecord? = nil
+        _ stored: StoredRecord,
+        of run: Run,
+        sentAt: Nanoseconds,
+        over before: StoredRecord? = nil
     ) -> Bool {
         let renewUntil = sentAt.addingClamped(run.call.policy.maximumRunNanoseconds)
         let (leaseEnd, due, isFollowed) = run.withState { state in
@@ -128,8 +133,9 @@ extension Engine {
         }
         keeper.watch(dueAt: due)
         if isFollowed { flights.announceClaim(of: run, fingerprint: stored.record.fingerprint) }
-        if observer != nil { reportClaim(of: run, over: before) }
-        return !Task.isCancelled && !isShutDown && runtime.time.now() < leaseEnd
+        let mayEnter = !Task.isCancelled && !isShutDown && runtime.time.now() < leaseEnd
+        if mayEnter, observer != nil { reportClaim(of: run, over: before) }
+        return mayEnter
     }
 
     private func reportClaim(of run: Run, over before: StoredRecord?) {
@@ -144,7 +150,8 @@ extension Engine {
         let remaining = record.isPending ? 0 : record.retentionNanoseconds
         flights.resolve(
             run,
-            .observed(StoredRecord(version: stored.version, record: record, remainingNanoseconds: remaining)))
+            .observed(StoredRecord(version: stored.version, record: record, remainingNanoseconds: remaining))
+        )
         return .attemptsExhausted(record.attempt, isKnownWithoutEffect: !record.isPending)
     }
 
@@ -174,18 +181,17 @@ extension Engine {
     }
 
     private func isClaim(_ record: IdempotencyRecord, of run: Run) -> Bool {
-        record.claimant == run.claimant && record.state == .pending(unknown: nil)
+        record.claimant == run.claimant && record.isPending && record.state != .pending(unknown: .attemptsExhausted)
     }
 
     /// Our own claim, whose reply was lost. It counts once a further write upon it is acknowledged.
-    private func adopt(_ found: StoredRecord, _ run: Run, over before: StoredRecord?) async throws {
+    private func adopt(_ found: StoredRecord, _ run: Run) async throws {
         let now = runtime.time.now()
         run.withState { $0.adopt(found, at: now) }
         switch await writer.write(.renew, of: run, .once) {
         case .written:
             keeper.watch(dueAt: run.withState { $0.renewalDue })
             flights.announceClaim(of: run, fingerprint: found.record.fingerprint)
-            if observer != nil { reportClaim(of: run, over: before) }
         case .failed(let error): throw StoreFailure(underlying: error)
         case .lost, .ended, .refused: throw LostAfterAll()
         }
@@ -195,7 +201,9 @@ extension Engine {
 
     /// The claim is ours, and something is in the way of running the handler at once.
     private func enterWithCare(
-        _ run: Run, _ decision: RecordStateMachine.ClaimDecision
+        _ run: Run,
+        over before: StoredRecord?,
+        _ decision: RecordStateMachine.ClaimDecision
     ) async throws -> Acquisition? {
         if Task.isCancelled || isShutDown {
             await release(run)
@@ -210,6 +218,7 @@ extension Engine {
             case .lost, .ended, .refused: throw LostAfterAll()
             }
         }
+        if observer != nil { reportClaim(of: run, over: before) }
         if case .reconcile = decision { return try await reconcile(run) }
         return .run(run)
     }
@@ -217,7 +226,9 @@ extension Engine {
     /// Gives back a claim whose handler was not entered.
     private func release(_ run: Run) async {
         let event = RecordStateMachine.Event.fail(
-            .retryable(.neverEntered), retention: run.call.policy.retentionNanoseconds)
+            .retryable(.neverEntered),
+            retention: run.call.policy.retentionNanoseconds
+        )
         switch await writer.write(event, of: run, .twice) {
         case .written: report(.released, run.key)
         case .failed: releaseLater(run)

@@ -61,7 +61,10 @@ extension Engine {
 
     /// What an error makes of the record, and what the caller is thrown.
     func classify(
-        _ error: any Error, _ lapsePolicy: LapsePolicy, _ call: Call, _ failures: [any FinalFailure.Type]
+        _ error: any Error,
+        _ lapsePolicy: LapsePolicy,
+        _ call: Call,
+        _ failures: [any FinalFailure.Type]
     ) -> (RecordStateMachine.Event, thrown: any Error) {
         let retention = call.policy.retentionNanoseconds
         if let final = error as? any FinalFailure, failures.contains(where: { $0 == type(of: final) }) {

@@ -57,6 +57,8 @@ extension Engine {
     /// What is kept of a final failure.
     func stored<Failure: FinalFailure>(_ failure: Failure, limit: Int) -> StoredFailure {
         .final(
-            name: Failure.failureName, value: ResultKeeping.keep(failure, with: codec, limit: limit))
+            name: Failure.failureName,
+            value: ResultKeeping.keep(failure, with: codec, limit: limit)
+        )
     }
 }

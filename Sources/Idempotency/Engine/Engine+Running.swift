@@ -4,8 +4,11 @@ extension Engine {
     ///
     /// Generic over as little as can be: whatever is decided about the key is decided without the handler's type.
     func execute<Value>(
-        _ call: Call, failures: [any FinalFailure.Type], ending: inout CallEnding,
-        keep: (Value) -> StoredValue, restore: (StoredValue) throws -> Value,
+        _ call: Call,
+        failures: [any FinalFailure.Type],
+        ending: inout CallEnding,
+        keep: (Value) -> StoredValue,
+        restore: (StoredValue) throws -> Value,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     ) async throws -> Value {
         switch try await acquire(call) {
@@ -44,7 +47,9 @@ extension Engine {
 
     /// Runs the handler in a task of its own, which goes on when the caller is cancelled.
     func executeInOwnTask<Value: Sendable>(
-        _ call: Call, failures: [any FinalFailure.Type], ending: inout CallEnding,
+        _ call: Call,
+        failures: [any FinalFailure.Type],
+        ending: inout CallEnding,
         keep: @escaping @Sendable (Value) -> StoredValue,
         restore: @escaping @Sendable (StoredValue) throws -> Value,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
@@ -55,7 +60,13 @@ extension Engine {
             var ending = CallEnding.ran
             do {
                 let value = try await self.execute(
-                    call, failures: failures, ending: &ending, keep: keep, restore: restore, handler: handler)
+                    call,
+                    failures: failures,
+                    ending: &ending,
+                    keep: keep,
+                    restore: restore,
+                    handler: handler
+                )
                 result.fire((.success(value), ending))
             } catch {
                 result.fire((.failure(error), ending))
@@ -72,7 +83,9 @@ extension Engine {
 
     /// The error of a final failure that is kept, in its own type if it is declared.
     private func rethrown(
-        _ failure: StoredFailure, _ attempt: Int, _ failures: [any FinalFailure.Type]
+        _ failure: StoredFailure,
+        _ attempt: Int,
+        _ failures: [any FinalFailure.Type]
     ) -> any Error {
         switch failure {
         case .final(let name, let value):

@@ -17,7 +17,9 @@ final class Engine: Sendable {
     private let shutDown = Atomic(false)
 
     init(
-        store: any IdempotencyStore, codec: any IdempotencyCodec, observer: (any IdempotencyObserver)?,
+        store: any IdempotencyStore,
+        codec: any IdempotencyCodec,
+        observer: (any IdempotencyObserver)?,
         runtime: IdempotencyRuntime
     ) {
         self.store = store
@@ -53,10 +55,14 @@ final class Engine: Sendable {
     }
 
     func report(
-        _ kind: IdempotencyEvent.Kind, _ key: IdempotencyKey, attempt: Int = 0, duration: Duration? = nil,
+        _ kind: IdempotencyEvent.Kind,
+        _ key: IdempotencyKey,
+        attempt: Int = 0,
+        duration: Duration? = nil,
         error: (any Error)? = nil
     ) {
         observer?.observe(
-            IdempotencyEvent(kind, key.scope, attempt: attempt, duration: duration, error: error))
+            IdempotencyEvent(kind, key.scope, attempt: attempt, duration: duration, error: error)
+        )
     }
 }

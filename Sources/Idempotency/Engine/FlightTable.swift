@@ -2,7 +2,8 @@ import Synchronization
 
 /// The keys that this interceptor is at work on: for each a leader, and the callers that wait for it.
 ///
-/// Sharded, so that callers of different keys seldom meet. Signals are fired after unlocking.
+/// Sharded, so that callers of different keys seldom meet. A shard is a list: few keys are in flight at once, and with
+/// some thousands a look through a shard still costs less than a call to a store. Signals are fired after unlocking.
 @available(Idempotency 0.1, *)
 final class FlightTable: Sendable {
     enum Join {
@@ -14,18 +15,41 @@ final class FlightTable: Sendable {
     }
 
     private struct Flight {
+        let hash: Int
         var leader: Run
         var waiters: [Waiter] = []
     }
 
     private struct State {
-        var flights: [IdempotencyKey: Flight] = [:]
+        var flights: [Flight] = []
         var random: SplitMix64
         let storeID: ObjectIdentifier
+
+        func index(of key: IdempotencyKey) -> Int? {
+            let hash = key.storedHash
+            return flights.firstIndex { $0.hash == hash && $0.leader.key == key }
+        }
+
+        /// Where the key's flight is, if this run leads it.
+        func index(ledBy run: Run) -> Int? {
+            flights.firstIndex { $0.leader === run }
+        }
 
         mutating func makeRun(_ call: Call, enclosing: Run?) -> Run {
             let claimant = Claimant(high: random.next(), low: random.next())
             return Run(call, claimant: claimant, enclosing: enclosing, storeID: storeID)
+        }
+
+        mutating func begin(_ call: Call, enclosing: Run?) -> Run {
+            let run = makeRun(call, enclosing: enclosing)
+            flights.append(Flight(hash: call.key.storedHash, leader: run))
+            return run
+        }
+
+        /// Ends a flight. Returns who waited.
+        mutating func remove(at index: Int) -> [Waiter] {
+            flights.swapAt(index, flights.count - 1)
+            return flights.removeLast().waiters
         }
     }
 
@@ -44,11 +68,11 @@ final class FlightTable: Sendable {
 
     init(seed: UInt64, storeID: ObjectIdentifier) {
         var random = SplitMix64(seed: seed)
-        shards = (0..<64).map { _ in Shard(seed: random.next(), storeID: storeID) }
+        shards = (0..<256).map { _ in Shard(seed: random.next(), storeID: storeID) }
     }
 
     private func shard(of key: IdempotencyKey) -> Shard {
-        shards[(key.storedHash >> 7) & 63]
+        shards[(key.storedHash >> 8) & 255]
     }
 
     // MARK: Joining
@@ -56,17 +80,8 @@ final class FlightTable: Sendable {
     /// Leads the key if nobody does.
     func lead(_ call: Call, enclosing: Run?) -> Run? {
         shard(of: call.key).state.withLock { state in
-            let run = state.makeRun(call, enclosing: enclosing)
-            let isNew = Self.insertIfAbsent(run, into: &state.flights)
-            return isNew ? run : nil
+            state.index(of: call.key) == nil ? state.begin(call, enclosing: enclosing) : nil
         }
-    }
-
-    private static func insertIfAbsent(_ run: Run, into flights: inout [IdempotencyKey: Flight]) -> Bool {
-        var isNew = false
-        // One look-up for both the test and the insertion.
-        _ = { (flight: inout Flight) in isNew = flight.leader === run }(&flights[run.key, default: Flight(leader: run)])
-        return isNew
     }
 
     /// A run for a key that is in no flight, for callers that block nobody.
@@ -78,11 +93,10 @@ final class FlightTable: Sendable {
     func join(_ waiter: Waiter) -> Join {
         let call = waiter.call
         return shard(of: call.key).state.withLock { state in
-            guard let leader = state.flights[call.key]?.leader else {
-                let run = state.makeRun(call, enclosing: waiter.enclosing)
-                state.flights[call.key] = Flight(leader: run)
-                return .leads(run)
+            guard let index = state.index(of: call.key) else {
+                return .leads(state.begin(call, enclosing: waiter.enclosing))
             }
+            let leader = state.flights[index].leader
             // The shard's lock is held around the run's, never the other way round.
             let (isHeld, kept) = leader.withState { run in
                 run.follow(impatiently: !waiter.isPatient || call.fingerprint != nil)
@@ -92,8 +106,8 @@ final class FlightTable: Sendable {
                 if let kept, let asked = call.fingerprint, kept != asked { return .mismatched }
                 if !waiter.isPatient { return .busy(leader) }
             }
-            guard state.flights[call.key]!.waiters.count < call.policy.maximumWaiters else { return .tooManyWaiters }
-            state.flights[call.key]!.waiters.append(waiter)
+            guard state.flights[index].waiters.count < call.policy.maximumWaiters else { return .tooManyWaiters }
+            state.flights[index].waiters.append(waiter)
             return .waits(on: leader)
         }
     }
@@ -101,8 +115,8 @@ final class FlightTable: Sendable {
     /// Takes back a waiter that gave up.
     func leave(_ waiter: Waiter) {
         shard(of: waiter.call.key).state.withLock { state in
-            guard let index = state.flights[waiter.call.key]?.waiters.firstIndex(where: { $0 === waiter }) else { return }
-            state.flights[waiter.call.key]!.waiters.remove(at: index)
+            guard let flight = state.index(of: waiter.call.key) else { return }
+            state.flights[flight].waiters.removeAll { $0 === waiter }
         }
     }
 
@@ -111,9 +125,9 @@ final class FlightTable: Sendable {
     /// The leader's claim is made: whoever does not want to wait for a run, or asked for something else, hears of it.
     func announceClaim(of run: Run, fingerprint: Fingerprint?) {
         let wakes: [(Waiter, Waiter.Wake)] = shard(of: run.key).state.withLock { state in
-            guard state.flights[run.key]?.leader === run else { return [] }
+            guard let index = state.index(ledBy: run) else { return [] }
             var wakes: [(Waiter, Waiter.Wake)] = []
-            state.flights[run.key]!.waiters.removeAll { waiter in
+            state.flights[index].waiters.removeAll { waiter in
                 if let fingerprint, let asked = waiter.call.fingerprint, fingerprint != asked {
                     wakes.append((waiter, .mismatched))
                 } else if !waiter.isPatient {
@@ -130,11 +144,8 @@ final class FlightTable: Sendable {
 
     /// Ends the flight and tells everybody who waits.
     func resolve(_ run: Run, _ wake: Waiter.Wake) {
-        let waiters = shard(of: run.key).state.withLock { state -> [Waiter] in
-            guard let index = state.flights.index(forKey: run.key), state.flights.values[index].leader === run else {
-                return []
-            }
-            return state.flights.remove(at: index).value.waiters
+        let waiters = shard(of: run.key).state.withLock { state in
+            state.index(ledBy: run).map { state.remove(at: $0) } ?? []
         }
         for waiter in waiters { waiter.signal.fire(wake) }
         noteRemoval()
@@ -145,14 +156,14 @@ final class FlightTable: Sendable {
         var leaving = run
         while true {
             let heir: (waiter: Waiter, run: Run)? = shard(of: run.key).state.withLock { state in
-                guard state.flights[run.key]?.leader === leaving else { return nil }
-                guard !state.flights[run.key]!.waiters.isEmpty else {
-                    state.flights[run.key] = nil
+                guard let index = state.index(ledBy: leaving) else { return nil }
+                guard !state.flights[index].waiters.isEmpty else {
+                    _ = state.remove(at: index)
                     return nil
                 }
-                let waiter = state.flights[run.key]!.waiters.removeFirst()
+                let waiter = state.flights[index].waiters.removeFirst()
                 let heir = state.makeRun(waiter.call, enclosing: waiter.enclosing)
-                state.flights[run.key]!.leader = heir
+                state.flights[index].leader = heir
                 return (waiter, heir)
             }
             guard let heir else { return noteRemoval() }
@@ -165,11 +176,11 @@ final class FlightTable: Sendable {
     // MARK: The whole table
 
     var runs: [Run] {
-        shards.flatMap { shard in shard.state.withLock { $0.flights.values.map(\.leader) } }
+        shards.flatMap { shard in shard.state.withLock { $0.flights.map(\.leader) } }
     }
 
     func leader(of key: IdempotencyKey) -> Run? {
-        shard(of: key).state.withLock { $0.flights[key]?.leader }
+        shard(of: key).state.withLock { state in state.index(of: key).map { state.flights[$0].leader } }
     }
 
     /// How many keys are in flight.

@@ -4,43 +4,71 @@ extension IdempotencyInterceptor {
     typealias Handler<Value> = nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     typealias OwnTaskHandler<Value> = @Sendable (IdempotentExecution) async throws -> Value
 
+    @inline(__always)
     func run<Value: Codable>(
-        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding, _ handler: Handler<Value>
+        _ call: Call,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding,
+        _ handler: Handler<Value>
     ) async throws -> Value {
         let codec = engine.codec
         return try await engine.execute(
-            call, failures: failures, ending: &ending,
+            call,
+            failures: failures,
+            ending: &ending,
             keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
             restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
-            handler: handler)
+            handler: handler
+        )
     }
 
+    @inline(__always)
     func runVoid(
-        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding, _ handler: Handler<Void>
+        _ call: Call,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding,
+        _ handler: Handler<Void>
     ) async throws {
         try await engine.execute(
-            call, failures: failures, ending: &ending, keep: { .void }, restore: { try ResultKeeping.restoreVoid(from: $0) },
-            handler: handler)
+            call,
+            failures: failures,
+            ending: &ending,
+            keep: { .void },
+            restore: { try ResultKeeping.restoreVoid(from: $0) },
+            handler: handler
+        )
     }
 
     func runInOwnTask<Value: Codable & Sendable>(
-        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding,
+        _ call: Call,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding,
         _ handler: @escaping OwnTaskHandler<Value>
     ) async throws -> Value {
         let codec = engine.codec
         return try await engine.executeInOwnTask(
-            call, failures: failures, ending: &ending,
+            call,
+            failures: failures,
+            ending: &ending,
             keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
             restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
-            handler: handler)
+            handler: handler
+        )
     }
 
     func runVoidInOwnTask(
-        _ call: Call, _ failures: [any FinalFailure.Type], _ ending: inout CallEnding,
+        _ call: Call,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding,
         _ handler: @escaping OwnTaskHandler<Void>
     ) async throws {
         try await engine.executeInOwnTask(
-            call, failures: failures, ending: &ending, keep: { .void }, restore: { try ResultKeeping.restoreVoid(from: $0) },
-            handler: handler)
+            call,
+            failures: failures,
+            ending: &ending,
+            keep: { .void },
+            restore: { try ResultKeeping.restoreVoid(from: $0) },
+            handler: handler
+        )
     }
 }

@@ -43,7 +43,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
@@ -99,7 +103,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,

@@ -50,7 +50,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func outcome<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
@@ -111,7 +115,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func outcome<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,

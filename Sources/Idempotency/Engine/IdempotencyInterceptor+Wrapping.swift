@@ -49,7 +49,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Request: Encodable, Value>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -108,7 +112,11 @@ extension IdempotencyInterceptor {
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Request, Value>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint?,

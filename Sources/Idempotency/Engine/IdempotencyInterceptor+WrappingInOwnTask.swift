@@ -20,7 +20,8 @@ extension IdempotencyInterceptor {
     ) -> @Sendable (Request) async throws -> Value {
         { request in
             var ending = CallEnding.ran
-            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) {
+                execution in
                 try await handler(request, execution)
             }
         }
@@ -46,14 +47,19 @@ extension IdempotencyInterceptor {
     ) -> @Sendable (Request) async throws -> Void {
         { request in
             var ending = CallEnding.ran
-            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) {
+                execution in
                 try await handler(request, execution)
             }
         }
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Request: Encodable & Sendable, Value>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -84,7 +90,8 @@ extension IdempotencyInterceptor {
     ) -> @Sendable (Request) async throws -> Value {
         { request in
             var ending = CallEnding.ran
-            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) {
+                execution in
                 try await handler(request, execution)
             }
         }
@@ -110,14 +117,19 @@ extension IdempotencyInterceptor {
     ) -> @Sendable (Request) async throws -> Void {
         { request in
             var ending = CallEnding.ran
-            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runVoidInOwnTask(call(try key(request), try fingerprint(request)), failures, &ending) {
+                execution in
                 try await handler(request, execution)
             }
         }
     }
 
     /// Refuses a handler whose result could never be replayed.
-    @available(*, deprecated, message: "The handler's result is not Codable and could not be replayed; make it Codable.")
+    @available(
+        *,
+        deprecated,
+        message: "The handler's result is not Codable and could not be replayed; make it Codable."
+    )
     public func idempotent<Request: Sendable, Value>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,

@@ -69,7 +69,8 @@ public struct IdempotentExecution: Sendable {
     ///   ``IdempotencyError/Code/leaseLost``, ``IdempotencyError/Code/resultNotSaved`` if the step ran but could not be
     ///   recorded, or ``IdempotencyError/Code/resultNotKept`` if an earlier attempt's result was too large to keep.
     public func step<Value: Codable>(
-        _ name: String, _ body: nonisolated(nonsending) () async throws -> Value
+        _ name: String,
+        _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
         guard let run, let engine else { return try await body() }
         if let kept = try await engine.beginStep(name, of: run) {
@@ -97,7 +98,8 @@ public struct IdempotentExecution: Sendable {
     /// Refuses a step whose result could not be kept.
     @available(*, deprecated, message: "The step's result is not Codable and could not be kept; make it Codable.")
     public func step<Value>(
-        _ name: String, _ body: nonisolated(nonsending) () async throws -> Value
+        _ name: String,
+        _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
         throw IdempotencyError.nonCodableResult
     }

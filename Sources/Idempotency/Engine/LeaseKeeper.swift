@@ -15,7 +15,9 @@ final class LeaseKeeper: Sendable {
     private let renew: @Sendable (Run) async -> Void
 
     init(
-        _ runtime: IdempotencyRuntime, timers: Timers, flights: FlightTable,
+        _ runtime: IdempotencyRuntime,
+        timers: Timers,
+        flights: FlightTable,
         renew: @escaping @Sendable (Run) async -> Void
     ) {
         self.runtime = runtime

@@ -37,9 +37,19 @@ public struct OperationPolicy: Sendable {
 
     /// The policy of an interceptor that is given none: lease 30 s, retention 24 h, wait 10 s, `.rerun`, fail closed.
     public static let standard = OperationPolicy(
-        unchecked: .enforce, lease: .seconds(30), maximumRunTime: .seconds(3600), retention: .seconds(86400),
-        abandonmentRetention: .seconds(7 * 86400), waitLimit: .seconds(10), pollInterval: .seconds(1), lapse: .rerun,
-        storeFailure: .failClosed, maximumAttempts: nil, maximumResultSize: 1 << 20, maximumWaiters: 10_000)
+        unchecked: .enforce,
+        lease: .seconds(30),
+        maximumRunTime: .seconds(3600),
+        retention: .seconds(86400),
+        abandonmentRetention: .seconds(7 * 86400),
+        waitLimit: .seconds(10),
+        pollInterval: .seconds(1),
+        lapse: .rerun,
+        storeFailure: .failClosed,
+        maximumAttempts: nil,
+        maximumResultSize: 1 << 20,
+        maximumWaiters: 10_000
+    )
 
     /// Whether the operation is protected.
     public var mode: Mode { parts.mode }
@@ -122,36 +132,68 @@ public struct OperationPolicy: Sendable {
         }
         try require(
             maximumRunTime >= lease,
-            "The policy's maximumRunTime (\(maximumRunTime)) is shorter than its lease (\(lease)); lengthen it.")
+            "The policy's maximumRunTime (\(maximumRunTime)) is shorter than its lease (\(lease)); lengthen it."
+        )
         try require(
             retention >= waitLimit + pollInterval + lease,
             "The policy's retention (\(retention)) is shorter than waitLimit + pollInterval + lease "
                 + "(\(waitLimit + pollInterval + lease)), so that a waiting duplicate could miss the result and run "
-                + "again; lengthen the retention or shorten the others.")
+                + "again; lengthen the retention or shorten the others."
+        )
         try require((maximumAttempts ?? 1) >= 1, "The policy's maximumAttempts is below 1; allow at least one.")
         try require(
-            (maximumAttempts ?? 1) <= Int(UInt32.max), "The policy's maximumAttempts is over \(UInt32.max); use nil.")
+            (maximumAttempts ?? 1) <= Int(UInt32.max),
+            "The policy's maximumAttempts is over \(UInt32.max); use nil."
+        )
         try require(
             (0...(1 << 30)).contains(maximumResultSize),
-            "The policy's maximumResultSize is \(maximumResultSize); use 0 to \(1 << 30) bytes.")
+            "The policy's maximumResultSize is \(maximumResultSize); use 0 to \(1 << 30) bytes."
+        )
         try require(maximumWaiters >= 0, "The policy's maximumWaiters is negative; use 0 or more.")
         self.init(
-            unchecked: mode, lease: lease, maximumRunTime: maximumRunTime, retention: retention,
-            abandonmentRetention: abandonmentRetention, waitLimit: waitLimit, pollInterval: pollInterval, lapse: lapse,
-            storeFailure: storeFailure, maximumAttempts: maximumAttempts, maximumResultSize: maximumResultSize,
-            maximumWaiters: maximumWaiters)
+            unchecked: mode,
+            lease: lease,
+            maximumRunTime: maximumRunTime,
+            retention: retention,
+            abandonmentRetention: abandonmentRetention,
+            waitLimit: waitLimit,
+            pollInterval: pollInterval,
+            lapse: lapse,
+            storeFailure: storeFailure,
+            maximumAttempts: maximumAttempts,
+            maximumResultSize: maximumResultSize,
+            maximumWaiters: maximumWaiters
+        )
     }
 
     private init(
-        unchecked mode: Mode, lease: Duration, maximumRunTime: Duration, retention: Duration,
-        abandonmentRetention: Duration, waitLimit: Duration, pollInterval: Duration, lapse: LapseHandling,
-        storeFailure: StoreFailureHandling, maximumAttempts: Int?, maximumResultSize: Int, maximumWaiters: Int
+        unchecked mode: Mode,
+        lease: Duration,
+        maximumRunTime: Duration,
+        retention: Duration,
+        abandonmentRetention: Duration,
+        waitLimit: Duration,
+        pollInterval: Duration,
+        lapse: LapseHandling,
+        storeFailure: StoreFailureHandling,
+        maximumAttempts: Int?,
+        maximumResultSize: Int,
+        maximumWaiters: Int
     ) {
         parts = Parts(
-            mode: mode, lease: lease, maximumRunTime: maximumRunTime, retention: retention,
-            abandonmentRetention: abandonmentRetention, waitLimit: waitLimit, pollInterval: pollInterval, lapse: lapse,
-            storeFailure: storeFailure, maximumAttempts: maximumAttempts, maximumResultSize: maximumResultSize,
-            maximumWaiters: maximumWaiters)
+            mode: mode,
+            lease: lease,
+            maximumRunTime: maximumRunTime,
+            retention: retention,
+            abandonmentRetention: abandonmentRetention,
+            waitLimit: waitLimit,
+            pollInterval: pollInterval,
+            lapse: lapse,
+            storeFailure: storeFailure,
+            maximumAttempts: maximumAttempts,
+            maximumResultSize: maximumResultSize,
+            maximumWaiters: maximumWaiters
+        )
     }
 
     private final class Parts: Sendable {
@@ -173,9 +215,18 @@ public struct OperationPolicy: Sendable {
         let maximumRunNanoseconds: Nanoseconds
 
         init(
-            mode: Mode, lease: Duration, maximumRunTime: Duration, retention: Duration,
-            abandonmentRetention: Duration, waitLimit: Duration, pollInterval: Duration, lapse: LapseHandling,
-            storeFailure: StoreFailureHandling, maximumAttempts: Int?, maximumResultSize: Int, maximumWaiters: Int
+            mode: Mode,
+            lease: Duration,
+            maximumRunTime: Duration,
+            retention: Duration,
+            abandonmentRetention: Duration,
+            waitLimit: Duration,
+            pollInterval: Duration,
+            lapse: LapseHandling,
+            storeFailure: StoreFailureHandling,
+            maximumAttempts: Int?,
+            maximumResultSize: Int,
+            maximumWaiters: Int
         ) {
             self.mode = mode
             self.lease = lease

@@ -30,7 +30,10 @@ final class RecordWriter: Sendable {
     private let observer: (any IdempotencyObserver)?
 
     init(
-        store: any IdempotencyStore, runtime: IdempotencyRuntime, timers: Timers, observer: (any IdempotencyObserver)?
+        store: any IdempotencyStore,
+        runtime: IdempotencyRuntime,
+        timers: Timers,
+        observer: (any IdempotencyObserver)?
     ) {
         self.store = store
         self.runtime = runtime
@@ -40,14 +43,42 @@ final class RecordWriter: Sendable {
 
     /// Makes a run's next write, whatever happens to the task that asks for it.
     func write(_ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence) async -> Outcome {
-        let turn = await run.beginWriting()
+        var turn = run.askForTurn()
+        if let wait = turn.wait {
+            await wait.value()
+            turn = run.withState { $0.turn }
+        }
         defer { run.endWriting() }
-        if !Task.isCancelled, let outcome = await push(event, of: run, turn, persistence, stopsWhenCancelled: true) {
-            return outcome
+        var answer: StoreAnswer?
+        if !Task.isCancelled {
+            // Nearly always this one call is all.
+            if turn.phase == .held, !turn.isUncertain, let current = turn.stored {
+                switch Self.apply(event, of: run, to: current) {
+                case .failure(let refused):
+                    return .refused(refused.refusal)
+                case .success(let record):
+                    // Only a renewed lease is counted from here.
+                    let sentAt = record.leaseNanoseconds > 0 ? runtime.time.now() : 0
+                    do {
+                        let reply = try await store.checkAndSet(run.key, expecting: current.version, .write(record))
+                        if case .stored(let version) = reply, version > current.version {
+                            return .written(note(record, version, of: run, sentAt: sentAt))
+                        }
+                        answer = .reply(reply)
+                    } catch {
+                        answer = .failure(error)
+                    }
+                }
+            }
+            if let outcome = await push(event, of: run, turn, after: answer, persistence, stopsWhenCancelled: true) {
+                return outcome
+            }
+            answer = nil
         }
         // A store may give up when its caller is cancelled. This write must not, so it goes on in a task that is not.
         return await Task(executorPreference: runtime.executor) {
-            await self.push(event, of: run, run.withState { $0.turn }, persistence, stopsWhenCancelled: false) ?? .ended
+            let turn = run.withState { $0.turn }
+            return await self.push(event, of: run, turn, after: nil, persistence, stopsWhenCancelled: false) ?? .ended
         }.value
     }
 
@@ -64,11 +95,18 @@ final class RecordWriter: Sendable {
     }
 
     /// Tries to make a write. `nil`: the task was cancelled, and nobody knows whether the write was made.
+    ///
+    /// - Parameter first: What became of the first call, if it was made already.
     private func push(
-        _ event: RecordStateMachine.Event, of run: Run, _ turn: RunState.Turn, _ persistence: Persistence,
+        _ event: RecordStateMachine.Event,
+        of run: Run,
+        _ turn: RunState.Turn,
+        after first: StoreAnswer?,
+        _ persistence: Persistence,
         stopsWhenCancelled: Bool
     ) async -> Outcome? {
         guard turn.phase == .held, var current = turn.stored else { return turn.phase == .lost ? .lost : .ended }
+        var answer = first
         var mustRead = turn.isUncertain
         var failures = 0
         var races = 0
@@ -83,9 +121,15 @@ final class RecordWriter: Sendable {
                     case .success(let next): record = next
                     case .failure(let refused): return .refused(refused.refusal)
                     }
-                    // Only a renewed lease is counted from here.
-                    let sentAt = record.leaseNanoseconds > 0 ? runtime.time.now() : 0
-                    switch try await store.checkAndSet(run.key, expecting: current.version, .write(record)) {
+                    let sentAt = runtime.time.now()
+                    let reply: CheckAndSetResult
+                    switch answer {
+                    case .reply(let known)?: reply = known
+                    case .failure(let error)?: throw error
+                    case nil: reply = try await store.checkAndSet(run.key, expecting: current.version, .write(record))
+                    }
+                    answer = nil
+                    switch reply {
                     case .stored(let version):
                         guard version > current.version else { throw IdempotencyError.versionDidNotGrow }
                         return .written(note(record, version, of: run, sentAt: sentAt))
@@ -107,6 +151,7 @@ final class RecordWriter: Sendable {
                 current = found
                 mustRead = false
             } catch {
+                answer = nil
                 failures += 1
                 mustRead = true
                 run.withState { $0.replyLost() }
@@ -129,7 +174,10 @@ final class RecordWriter: Sendable {
     }
 
     private func note(
-        _ record: IdempotencyRecord, _ version: RecordVersion, of run: Run, sentAt: Nanoseconds
+        _ record: IdempotencyRecord,
+        _ version: RecordVersion,
+        of run: Run,
+        sentAt: Nanoseconds
     ) -> StoredRecord {
         let isHeld = record.isPending && record.leaseNanoseconds > 0
         let remaining = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
@@ -143,15 +191,22 @@ final class RecordWriter: Sendable {
     }
 
     private static func apply(
-        _ event: RecordStateMachine.Event, of run: Run, to current: StoredRecord
+        _ event: RecordStateMachine.Event,
+        of run: Run,
+        to current: StoredRecord
     ) -> Result<IdempotencyRecord, RecordStateMachine.EventRefused> {
         RecordStateMachine.apply(
-            withoutRepetition(event, current), by: run.claimant, to: current, lease: run.call.policy.leaseNanoseconds)
+            withoutRepetition(event, current),
+            by: run.claimant,
+            to: current,
+            lease: run.call.policy.leaseNanoseconds
+        )
     }
 
     /// A checkpoint that is there already was written by a call whose reply was lost: then only the lease is renewed.
     private static func withoutRepetition(
-        _ event: RecordStateMachine.Event, _ current: StoredRecord
+        _ event: RecordStateMachine.Event,
+        _ current: StoredRecord
     ) -> RecordStateMachine.Event {
         if case .checkpoint(let checkpoint) = event,
             current.record.checkpoints.contains(where: { $0.name == checkpoint.name })

@@ -14,7 +14,9 @@ enum ResultKeeping {
     }
 
     static func restore<Value: Codable>(
-        _ type: Value.Type, from stored: StoredValue, with codec: any IdempotencyCodec
+        _ type: Value.Type,
+        from stored: StoredValue,
+        with codec: any IdempotencyCodec
     ) throws(IdempotencyError) -> Value {
         switch stored {
         case .bytes(let bytes) where Value.self == [UInt8].self:

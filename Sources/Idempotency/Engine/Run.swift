@@ -28,12 +28,9 @@ final class Run: Sendable {
         state.withLock(body)
     }
 
-    /// Waits until no other write of this run is under way. Follow it with ``endWriting()``.
-    func beginWriting() async -> RunState.Turn {
-        let turn = state.withLock { $0.beginWriting() }
-        guard let wait = turn.wait else { return turn }
-        await wait.value()
-        return state.withLock { $0.turn }
+    /// Asks for the turn to write. It is there when the answer has nothing to wait for; end it with ``endWriting()``.
+    func askForTurn() -> RunState.Turn {
+        state.withLock { $0.askForTurn() }
     }
 
     func endWriting() {

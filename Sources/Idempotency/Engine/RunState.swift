@@ -103,14 +103,14 @@ struct RunState {
 
     /// What a writer finds when its turn has come.
     struct Turn {
-        /// To be waited for first, where another write is under way; then ask again.
+        /// To be waited for first, where another write is under way; what is said here holds no more then.
         var wait: OneShot<Void>?
         var phase: Phase
         var stored: StoredRecord?
         var isUncertain: Bool
     }
 
-    mutating func beginWriting() -> Turn {
+    mutating func askForTurn() -> Turn {
         var wait: OneShot<Void>?
         if isWriting {
             wait = OneShot<Void>()

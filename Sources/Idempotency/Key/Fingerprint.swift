@@ -59,10 +59,14 @@ public struct Fingerprint: Sendable {
     ///
     /// - Parameter fields: Names and values.
     public init(fields: KeyValuePairs<String, (any LosslessStringConvertible)?>) {
-        let sorted = fields.map { (name: Array($0.key.utf8), value: $0.value.map { Array($0.description.utf8) }) }.sorted { left, right in
-            if left.name != right.name { return left.name.lexicographicallyPrecedes(right.name) }
-            return (left.value ?? []).lexicographicallyPrecedes(right.value ?? [])
-        }
+        let sorted = fields.map { (name: Array($0.key.utf8), value: $0.value.map { Array($0.description.utf8) }) }
+            .sorted { left, right in
+                if left.name != right.name { return left.name.lexicographicallyPrecedes(right.name) }
+                guard let leftValue = left.value, let rightValue = right.value else {
+                    return left.value == nil && right.value != nil
+                }
+                return leftValue.lexicographicallyPrecedes(rightValue)
+            }
         var hash = SHA256()
         for field in sorted {
             hash.updateWithLengthPrefix(field.name)
@@ -89,7 +93,8 @@ public struct Fingerprint: Sendable {
                 .fingerprintNotComputable,
                 "The request cannot be encoded as JSON, so that it has no fingerprint; "
                     + "pass one made of its fields, or none.",
-                cause: error)
+                cause: error
+            )
         }
         self.init(algorithm: .sha256OfJSON, digest: Fingerprint(bytes: bytes).digest)!
     }

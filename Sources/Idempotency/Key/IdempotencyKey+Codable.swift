@@ -14,7 +14,8 @@ extension IdempotencyKey: Codable {
         let scope = try IdempotencyScope(
             container.decode(String.self, forKey: .operation),
             tenant: container.decodeIfPresent(String.self, forKey: .tenant),
-            principal: container.decodeIfPresent(String.self, forKey: .principal))
+            principal: container.decodeIfPresent(String.self, forKey: .principal)
+        )
         try self.init(scope: scope, value: container.decode(String.self, forKey: .value))
     }
 

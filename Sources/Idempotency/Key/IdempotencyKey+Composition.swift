@@ -12,7 +12,10 @@ extension IdempotencyKey {
     ///   holds control characters, or if they are too long together.
     public init(scope: IdempotencyScope, composing parts: [String]) throws(IdempotencyError) {
         if parts.isEmpty {
-            throw IdempotencyError(.invalidKey, "A composed key has no parts; give it the fields that identify the operation.")
+            throw IdempotencyError(
+                .invalidKey,
+                "A composed key has no parts; give it the fields that identify the operation."
+            )
         }
         var joined = ""
         for (index, part) in parts.enumerated() {

@@ -39,7 +39,8 @@ public final class IdempotencyKeyGenerator: Sendable {
     /// - Returns: A key that no other call has returned.
     public func next(in scope: IdempotencyScope) -> IdempotencyKey {
         let components = now().components
-        let milliseconds = UInt64(max(0, components.seconds)) * 1000 + UInt64(max(0, components.attoseconds)) / 1_000_000_000_000_000
+        let milliseconds =
+            UInt64(max(0, components.seconds)) * 1000 + UInt64(max(0, components.attoseconds)) / 1_000_000_000_000_000
         let bytes = state.withLock { state in
             let low: UInt64 = state.random.next()
             if milliseconds > state.milliseconds {

@@ -12,10 +12,14 @@ enum KeyText {
         if count > maximumBytes {
             throw IdempotencyError(
                 .invalidKey,
-                "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it.")
+                "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it."
+            )
         }
         if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
-            throw IdempotencyError(.invalidKey, "\(what) holds a control character; remove it before using it as a key.")
+            throw IdempotencyError(
+                .invalidKey,
+                "\(what) holds a control character; remove it before using it as a key."
+            )
         }
     }
 

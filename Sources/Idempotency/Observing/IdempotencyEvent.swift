@@ -66,7 +66,11 @@ public struct IdempotencyEvent: Sendable {
     public let error: (any Error)?
 
     init(
-        _ kind: Kind, _ scope: IdempotencyScope, attempt: Int = 0, duration: Duration? = nil, error: (any Error)? = nil
+        _ kind: Kind,
+        _ scope: IdempotencyScope,
+        attempt: Int = 0,
+        duration: Duration? = nil,
+        error: (any Error)? = nil
     ) {
         self.kind = kind
         self.scope = scope

@@ -13,7 +13,8 @@ struct ByteReader {
         IdempotencyError(
             .corruptRecord,
             "A stored record cannot be read: \(what). Nothing was run or changed; look at what else writes to the store, "
-                + "and settle or remove the record by hand.")
+                + "and settle or remove the record by hand."
+        )
     }
 
     mutating func bytes(_ count: Int) throws(IdempotencyError) -> ArraySlice<UInt8> {

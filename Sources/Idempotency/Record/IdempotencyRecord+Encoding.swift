@@ -85,7 +85,8 @@ extension IdempotencyRecord {
             throw IdempotencyError(
                 .unsupportedRecordVersion,
                 "A stored record has format \(version), and this release reads up to \(Self.formatVersion). "
-                    + "Nothing was run or changed; upgrade this service before it handles such keys.")
+                    + "Nothing was run or changed; upgrade this service before it handles such keys."
+            )
         }
         guard version == 1 else { throw ByteReader.corrupt("its format version is \(version)") }
         guard bytes.count > Self.magic.count + 5 else { throw ByteReader.corrupt("it is cut off") }
@@ -124,9 +125,17 @@ extension IdempotencyRecord {
         }
         guard reader.isAtEnd else { throw ByteReader.corrupt("it is followed by more bytes") }
         self.init(
-            state: state, attempt: attempt, claimant: claimant, token: token, fingerprint: fingerprint,
-            lapsePolicy: lapsePolicy, isKnownWithoutEffect: flags & 1 != 0, lease: lease, retention: retention,
-            checkpoints: checkpoints)
+            state: state,
+            attempt: attempt,
+            claimant: claimant,
+            token: token,
+            fingerprint: fingerprint,
+            lapsePolicy: lapsePolicy,
+            isKnownWithoutEffect: flags & 1 != 0,
+            lease: lease,
+            retention: retention,
+            checkpoints: checkpoints
+        )
     }
 
     private static func state(_ number: UInt8, from reader: inout ByteReader) throws(IdempotencyError) -> State {

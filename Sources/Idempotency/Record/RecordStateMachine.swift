@@ -17,7 +17,9 @@
 /// ¹ `.rerun`: pending, attempt + 1. `.reconcile`: pending, to ask the hook, if the caller has one. `.refuse`: unknown.
 /// The stricter of the record's and the claim's policy counts.
 /// ² Attempt + 1; past the cap on attempts, failed if all are known to be without effect, else unknown for good.
-/// ³ Only by the record's claimant; anybody else is refused as "not the claimant".
+/// ³ Only by the record's claimant; anybody else is refused as "not the claimant". A record whose attempts are used up
+/// takes no event at all. A claim that is given back (`fail` as never entered) goes back to what it was: retryable, or
+/// unknown if only the hook was to be asked.
 @available(Idempotency 0.1, *)
 enum RecordStateMachine {
     /// What a claim brings along.
@@ -90,7 +92,10 @@ enum RecordStateMachine {
             case .rerun:
                 return again(stored, claim, knownWithoutEffect: false)
             case .reconcile where claim.canReconcile:
-                return .reconcile(pending(record, claim, attempt: record.attemptNumber, knownWithoutEffect: false))
+                var asking = pending(record, claim, attempt: record.attemptNumber, knownWithoutEffect: false)
+                // Kept, so that a question that is given back or dies leaves the key as uncertain as it was.
+                asking.state = .pending(unknown: reason ?? .lapsed)
+                return .reconcile(asking)
             case .reconcile, .refuse:
                 return .refused(.unknown(reason ?? .lapsed))
             }
@@ -100,14 +105,25 @@ enum RecordStateMachine {
     /// The record of a claim where nothing is stored.
     static func firstClaim(_ claim: Claim) -> IdempotencyRecord {
         IdempotencyRecord(
-            state: .pending(unknown: nil), attempt: 1, claimant: claim.claimant, token: 0,
-            fingerprint: claim.fingerprint, lapsePolicy: claim.lapsePolicy, isKnownWithoutEffect: true,
-            lease: claim.lease, retention: retention(abandoned: claim, claim.lapsePolicy), checkpoints: [])
+            state: .pending(unknown: nil),
+            attempt: 1,
+            claimant: claim.claimant,
+            token: 0,
+            fingerprint: claim.fingerprint,
+            lapsePolicy: claim.lapsePolicy,
+            isKnownWithoutEffect: true,
+            lease: claim.lease,
+            retention: retention(abandoned: claim, claim.lapsePolicy),
+            checkpoints: []
+        )
     }
 
     /// Applies a claimant's event to what is stored. `nil`: nothing, or expired.
     static func apply(
-        _ event: Event, by claimant: Claimant, to stored: StoredRecord?, lease: Nanoseconds
+        _ event: Event,
+        by claimant: Claimant,
+        to stored: StoredRecord?,
+        lease: Nanoseconds
     ) -> Result<IdempotencyRecord, EventRefused> {
         guard let stored else { return .failure(EventRefused(.absent)) }
         var record = stored.record
@@ -115,6 +131,7 @@ enum RecordStateMachine {
         switch record.state {
         case .done(let value): return .failure(EventRefused(.done(value)))
         case .failed(let failure): return .failure(EventRefused(.failed(failure)))
+        case .pending(.attemptsExhausted): return .failure(EventRefused(.unknown(.attemptsExhausted)))
         case .pending: break
         }
         if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
@@ -128,12 +145,16 @@ enum RecordStateMachine {
             if let maximumAttempts, record.attemptNumber >= maximumAttempts {
                 return .failure(EventRefused(.unknown(.attemptsExhausted)))
             }
+            record.state = .pending(unknown: nil)
             record.attemptNumber += 1
             record.isKnownWithoutEffect = true
             record.leaseNanoseconds = lease
         case .complete(let value, let retention):
             record.state = .done(value)
             finish(&record, retention)
+        case .fail(.retryable(.neverEntered), _) where record.state != .pending(unknown: nil):
+            // Only a reconcile hook was to be asked: what was not known is still not known.
+            record.leaseNanoseconds = 0
         case .fail(let failure, let retention):
             record.state = .failed(failure)
             if failure == .retryable(.threw) { record.isKnownWithoutEffect = false }
@@ -150,13 +171,25 @@ enum RecordStateMachine {
 
     /// Decides a revocation from what is stored. `nil`: nothing, or expired.
     static func revoke(
-        _ stored: StoredRecord?, by claimant: Claimant, retention: Nanoseconds
+        _ stored: StoredRecord?,
+        by claimant: Claimant,
+        retention: Nanoseconds
     ) -> Result<IdempotencyRecord, EventRefused> {
         guard let stored else {
             return .success(
                 IdempotencyRecord(
-                    state: .failed(.revoked), attempt: 0, claimant: claimant, token: 0, fingerprint: nil,
-                    lapsePolicy: .rerun, isKnownWithoutEffect: true, lease: 0, retention: retention, checkpoints: []))
+                    state: .failed(.revoked),
+                    attempt: 0,
+                    claimant: claimant,
+                    token: 0,
+                    fingerprint: nil,
+                    lapsePolicy: .rerun,
+                    isKnownWithoutEffect: true,
+                    lease: 0,
+                    retention: retention,
+                    checkpoints: []
+                )
+            )
         }
         var record = stored.record
         switch record.state {
@@ -187,6 +220,7 @@ enum RecordStateMachine {
             return .run(pending(record, claim, attempt: attempt, knownWithoutEffect: knownWithoutEffect))
         }
         record.claimant = claim.claimant
+        record.isKnownWithoutEffect = knownWithoutEffect
         if knownWithoutEffect {
             record.state = .failed(.attemptsExhausted)
             finish(&record, claim.retention)
@@ -200,14 +234,24 @@ enum RecordStateMachine {
     }
 
     private static func pending(
-        _ record: IdempotencyRecord, _ claim: Claim, attempt: UInt32, knownWithoutEffect: Bool
+        _ record: IdempotencyRecord,
+        _ claim: Claim,
+        attempt: UInt32,
+        knownWithoutEffect: Bool
     ) -> IdempotencyRecord {
         let policy = max(record.lapsePolicy, claim.lapsePolicy)
         return IdempotencyRecord(
-            state: .pending(unknown: nil), attempt: attempt, claimant: claim.claimant, token: 0,
-            fingerprint: record.fingerprint ?? claim.fingerprint, lapsePolicy: policy,
-            isKnownWithoutEffect: knownWithoutEffect, lease: claim.lease,
-            retention: retention(abandoned: claim, policy), checkpoints: record.checkpoints)
+            state: .pending(unknown: nil),
+            attempt: attempt,
+            claimant: claim.claimant,
+            token: 0,
+            fingerprint: record.fingerprint ?? claim.fingerprint,
+            lapsePolicy: policy,
+            isKnownWithoutEffect: knownWithoutEffect,
+            lease: claim.lease,
+            retention: retention(abandoned: claim, policy),
+            checkpoints: record.checkpoints
+        )
     }
 
     private static func finish(_ record: inout IdempotencyRecord, _ retention: Nanoseconds) {

@@ -38,6 +38,8 @@ public protocol IdempotencyStore: Sendable {
     /// - Returns: The new version, or what is there instead.
     /// - Throws: An error if the store cannot tell whether the change was made.
     nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
     ) async throws -> CheckAndSetResult
 }

@@ -15,6 +15,7 @@ public protocol WakingIdempotencyStore: IdempotencyStore {
     /// - Returns: The subscription; it ends when it is cancelled.
     /// - Throws: An error if nothing could be subscribed. The engine then polls.
     nonisolated(nonsending) func subscribe(
-        to key: IdempotencyKey, onChange: @escaping @Sendable () -> Void
+        to key: IdempotencyKey,
+        onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription
 }

@@ -22,7 +22,10 @@ public struct IdempotencyRuntime: Sendable {
         return IdempotencyRuntime(
             time: time,
             sleep: { until in await executor.sleep(for: max(0, until - time.now())) },
-            executor: executor, handlerExecutor: globalConcurrentExecutor, seed: random.next())
+            executor: executor,
+            handlerExecutor: globalConcurrentExecutor,
+            seed: random.next()
+        )
     }
 
     /// A runtime of the given parts.
@@ -32,12 +35,19 @@ public struct IdempotencyRuntime: Sendable {
     ///   - executor: Runs every task that the interceptor starts: timers, renewals, and handlers with a task of their own.
     ///   - random: Where the claimants' random bits come from. Two processes must never have the same.
     public init<C: Clock>(
-        clock: C, executor: any TaskExecutor, random: some RandomNumberGenerator
+        clock: C,
+        executor: any TaskExecutor,
+        random: some RandomNumberGenerator
     ) where C.Duration == Duration {
         var random = random
         let time = MonotonicTime(clock)
         self.init(
-            time: time, sleep: time.sleep, executor: executor, handlerExecutor: executor, seed: random.next())
+            time: time,
+            sleep: time.sleep,
+            executor: executor,
+            handlerExecutor: executor,
+            seed: random.next()
+        )
     }
 
     private init(

@@ -6,7 +6,9 @@ import Testing
 struct ClaimAndTakeoverTests {
     /// A run that holds its claim, whose renewals get lost, and whose lease is over.
     private func stalled(
-        _ a: Node, finish: Gate, _ result: String = "A"
+        _ a: Node,
+        finish: Gate,
+        _ result: String = "A"
     ) async -> Task<IdempotentOutcome<String>, any Error> {
         let running = a.interceptor.start(key()) { _ in
             await finish.pass()
@@ -132,7 +134,10 @@ struct ClaimAndTakeoverTests {
         _ = await running.result
         #expect(accepted.withLock { $0 } == false, "the stale token was refused")
         a.clock.advance(by: .seconds(61))
-        #expect(try await a.interceptor.idempotent(key: key()) { write($0.token) }, "a new life of the key has a greater one")
+        #expect(
+            try await a.interceptor.idempotent(key: key()) { write($0.token) },
+            "a new life of the key has a greater one"
+        )
     }
 
     @Test("The token of a run stays the same through renewals and steps")

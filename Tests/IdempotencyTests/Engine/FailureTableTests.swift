@@ -44,7 +44,8 @@ struct FailureTableTests {
         #expect(runs.value == 1)
         #expect(
             await refusal { try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
-                == .undeclaredFailure)
+                == .undeclaredFailure
+        )
         #expect(runs.value == 1)
     }
 
@@ -60,8 +61,10 @@ struct FailureTableTests {
         #expect(again.isRun(2))
     }
 
-    @Test("An error declared 'did not happen' is unwrapped, and a later call runs again whatever the lapse policy",
-        arguments: [OperationPolicy.LapseHandling.rerun, .refuse])
+    @Test(
+        "An error declared 'did not happen' is unwrapped, and a later call runs again whatever the lapse policy",
+        arguments: [OperationPolicy.LapseHandling.rerun, .refuse]
+    )
     func didNotHappen(_ lapse: OperationPolicy.LapseHandling) async throws {
         let node = Node(try OperationPolicy(lapse: lapse))
         await #expect(throws: Boom()) {
@@ -112,7 +115,9 @@ struct FailureTableTests {
         }
         let outcome = try await node.interceptor.outcome(key: key()) { _ in "must not run" }
         #expect(outcome.unknownReason == .handlerThrew)
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in "no" } } == .outcomeUnknown)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in "no" } } == .outcomeUnknown
+        )
         #expect(try await node.interceptor.status(of: key()) == .lapsed(attempt: 1, .handlerThrew, .refuse))
         // A lifetime later it is still there.
         node.clock.advance(by: .seconds(1_000_000_000))
@@ -127,7 +132,11 @@ struct FailureTableTests {
             entered.open()
             try await withTaskCancellationHandler {
                 let never = Gate()
-                await withTaskCancellationHandler { await never.pass() } onCancel: { never.open() }
+                await withTaskCancellationHandler {
+                    await never.pass()
+                } onCancel: {
+                    never.open()
+                }
                 try Task.checkCancellation()
             } onCancel: {
             }
@@ -230,7 +239,9 @@ struct FailureTableTests {
             return [UInt8](repeating: 1, count: 101)
         }
         #expect(large.count == 101)
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in [UInt8]() } } == .resultNotKept)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in [UInt8]() } } == .resultNotKept
+        )
         let fits = try await node.interceptor.idempotent(key: key("k-2")) { _ in [UInt8](repeating: 1, count: 100) }
         #expect(fits.count == 100)
         #expect(try await node.interceptor.idempotent(key: key("k-2")) { _ in [UInt8]() } == fits)
@@ -243,7 +254,9 @@ struct FailureTableTests {
         init() {}
     }
 
-    @Test("Scenario 21: a result that cannot be encoded: the caller has it, a duplicate is told, and nothing runs again")
+    @Test(
+        "Scenario 21: a result that cannot be encoded: the caller has it, a duplicate is told, and nothing runs again"
+    )
     func notEncodable() async throws {
         let node = Node()
         let runs = Counter()
@@ -261,7 +274,9 @@ struct FailureTableTests {
         #expect(runs.value == 1)
     }
 
-    @Test("Scenario 22: store down at the claim, closed: nothing runs, and the claim that may have landed is given back")
+    @Test(
+        "Scenario 22: store down at the claim, closed: nothing runs, and the claim that may have landed is given back"
+    )
     func failClosed() async throws {
         let node = Node()
         node.store.kill()
@@ -308,7 +323,9 @@ struct FailureTableTests {
             _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
         }
         for _ in 1...2 {
-            #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .attemptsExhausted)
+            #expect(
+                await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .attemptsExhausted
+            )
         }
         guard case .failed(attempt: 2, _) = try await node.interceptor.status(of: key()) else {
             Issue.record("not failed")
@@ -322,7 +339,9 @@ struct FailureTableTests {
         _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw Boom() }
         _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
         for _ in 1...2 {
-            #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .attemptsExhausted)
+            #expect(
+                await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .attemptsExhausted
+            )
         }
         #expect(try await node.interceptor.status(of: key()) == .lapsed(attempt: 2, .attemptsExhausted, .refuse))
     }

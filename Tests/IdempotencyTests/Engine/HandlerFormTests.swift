@@ -67,7 +67,9 @@ struct HandlerFormTests {
         let runs = Counter()
         for _ in 1...3 { try await node.interceptor.idempotent(key: key()) { _ in _ = runs.add() } }
         #expect(runs.value == 1)
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .undecodableResult)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in 1 } } == .undecodableResult
+        )
     }
 
     @Test("Scenario 23: a stored result of another type: a clear error, no re-run, no crash")
@@ -172,7 +174,8 @@ struct HandlerFormTests {
     func wrappedInOwnTask() async throws {
         let node = Node()
         let charge = node.interceptor.idempotent(key: { (request: ChargeRequest) in request.key }, task: .own) {
-            request, execution in request.amount
+            request,
+            execution in request.amount
         }
         let request = ChargeRequest(key: key(), amount: 5)
         async let first = charge(request)
@@ -212,7 +215,9 @@ struct HandlerFormTests {
         for text in texts { #expect(!text.contains(secret)) }
     }
 
-    private func key(_ value: String = "k-1") -> IdempotencyKey { try! IdempotencyKey(operation: "charge", value: value) }
+    private func key(_ value: String = "k-1") -> IdempotencyKey {
+        try! IdempotencyKey(operation: "charge", value: value)
+    }
 }
 
 extension IdempotentOutcome {

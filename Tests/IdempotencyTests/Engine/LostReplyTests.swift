@@ -125,7 +125,9 @@ struct LostReplyTests {
         #expect(steps.value == 2)
     }
 
-    @Test("Scenario 18: the caller is cancelled after the effect: completion is recorded by a store that heeds cancellation")
+    @Test(
+        "Scenario 18: the caller is cancelled after the effect: completion is recorded by a store that heeds cancellation"
+    )
     func finishOutlivesCancellation() async throws {
         let node = Node()
         node.store.failWhenCancelled()
@@ -149,12 +151,16 @@ struct LostReplyTests {
         _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw Boom() }
         node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
         let runs = Counter()
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } } == .brokenStore)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } } == .brokenStore
+        )
         #expect(runs.value == 0)
     }
 
-    @Test("Scenario 30: a record that a newer release wrote runs nothing, not even under fail-open",
-        arguments: [IdempotencyError.Code.unsupportedRecordVersion, .corruptRecord])
+    @Test(
+        "Scenario 30: a record that a newer release wrote runs nothing, not even under fail-open",
+        arguments: [IdempotencyError.Code.unsupportedRecordVersion, .corruptRecord]
+    )
     func unreadableRecord(_ code: IdempotencyError.Code) async throws {
         let node = Node(try OperationPolicy(storeFailure: .failOpen))
         node.store.disturb(write: 1, .fail(IdempotencyError(code: code, message: "test")))

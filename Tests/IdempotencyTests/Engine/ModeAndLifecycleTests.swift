@@ -76,7 +76,8 @@ struct ModeAndLifecycleTests {
         node.clock.advance(by: .seconds(400))
         #expect(
             try await node.interceptor.status(of: key())
-                == .done(attempt: 1, retentionRemaining: .seconds(86400 - 400)))
+                == .done(attempt: 1, retentionRemaining: .seconds(86400 - 400))
+        )
         node.clock.advance(by: .seconds(86400))
         #expect(try await node.interceptor.status(of: key()) == .absent)
     }
@@ -119,7 +120,10 @@ struct ModeAndLifecycleTests {
         #expect(await refusal { _ = try await node.interceptor.idempotent(key: key("failed")) { _ in 1 } } == .revoked)
     }
 
-    @Test("Revoke with a lost reply knows its own revocation again", arguments: [FaultyStore.Fault.loseReply, .failBefore])
+    @Test(
+        "Revoke with a lost reply knows its own revocation again",
+        arguments: [FaultyStore.Fault.loseReply, .failBefore]
+    )
     func revokeLostReply(_ fault: FaultyStore.Fault) async throws {
         let node = Node()
         node.store.disturb(write: 1, fault)
@@ -183,7 +187,8 @@ struct ModeAndLifecycleTests {
         let runs = Counter()
         #expect(
             await refusal { _ = try await node.interceptor.idempotent(key: key("more")) { _ in runs.add() } }
-                == .capacityExceeded)
+                == .capacityExceeded
+        )
         #expect(runs.value == 0)
         for index in 0..<100 {
             #expect(try await node.interceptor.outcome(key: key("k-\(index)")) { _ in -1 }.isReplay(index))

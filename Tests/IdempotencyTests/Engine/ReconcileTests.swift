@@ -6,14 +6,18 @@ struct ReconcileTests {
     /// A node whose process died in its handler, under `.reconcile`.
     private func lapsed(_ maximumAttempts: Int? = nil) async throws -> Node {
         let policy = try OperationPolicy(
-            lapse: .reconcile { _ in .stillUnknown }, maximumAttempts: maximumAttempts)
+            lapse: .reconcile { _ in .stillUnknown },
+            maximumAttempts: maximumAttempts
+        )
         let node = Node(policy)
         _ = try? await node.interceptor.idempotent(key: key()) { _ -> String in throw Boom() }
         return node
     }
 
     private func asking(
-        _ node: Node, _ hook: @escaping OperationPolicy.ReconcileHook, maximumAttempts: Int? = nil
+        _ node: Node,
+        _ hook: @escaping OperationPolicy.ReconcileHook,
+        maximumAttempts: Int? = nil
     ) throws -> IdempotencyInterceptor {
         node.another(try OperationPolicy(lapse: .reconcile(hook), maximumAttempts: maximumAttempts)).interceptor
     }
@@ -82,7 +86,9 @@ struct ReconcileTests {
         #expect(asked.value == 2)
     }
 
-    @Test("The hook is asked under a lease of its own: nobody else asks or runs meanwhile, and who waits has its answer")
+    @Test(
+        "The hook is asked under a lease of its own: nobody else asks or runs meanwhile, and who waits has its answer"
+    )
     func underALease() async throws {
         let node = try await lapsed()
         let asked = Counter()
@@ -94,7 +100,8 @@ struct ReconcileTests {
                 asking.open()
                 await answer.pass()
                 return .stillUnknown
-            })
+            }
+        )
         let a = node.another(policy)
         let first = a.interceptor.start(key()) { _ in "no" }
         await asking.pass()
@@ -106,6 +113,29 @@ struct ReconcileTests {
         #expect(try await first.value.unknownReason == .notReconciled)
         for follower in followers { #expect(try await follower.value.unknownReason == .notReconciled) }
         #expect(asked.value == 1)
+    }
+
+    @Test("Cancelled before the hook was asked: given back as unknown as it was, and the next call asks")
+    func cancelledBeforeAsking() async throws {
+        let node = try await lapsed()
+        let asked = Counter()
+        let policy = try OperationPolicy(
+            lapse: .reconcile { _ in
+                asked.add()
+                return .done("found")
+            }
+        )
+        let b = node.another(policy)
+        let hold = Gate()
+        b.store.disturb(write: 2, .holdReply(hold))
+        let cancelled = b.interceptor.start(key()) { _ in "no" }
+        await b.store.waitForWrites(2)
+        cancelled.cancel()
+        hold.open()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        #expect(asked.value == 0)
+        #expect(try await node.interceptor.status(of: key()) == .lapsed(attempt: 1, .handlerThrew, .reconcile))
+        #expect(try await b.interceptor.outcome(key: key()) { _ in "no" }.isReplay("found"))
     }
 
     @Test("A caller without a hook is refused")

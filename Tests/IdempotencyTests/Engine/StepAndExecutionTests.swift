@@ -68,7 +68,9 @@ struct StepAndExecutionTests {
             throw Boom()
         }
         await #expect(throws: Boom()) { try await node.interceptor.idempotent(key: key(), handler: handler) }
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key(), handler: handler) } == .resultNotKept)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key(), handler: handler) } == .resultNotKept
+        )
         #expect(steps.value == 1)
     }
 

@@ -123,7 +123,9 @@ struct WaitingTests {
         #expect(try await leader.value.isRun("A"))
     }
 
-    @Test("Scenario 17: the same key with another payload is refused while pending, through the flight, and when done; I8")
+    @Test(
+        "Scenario 17: the same key with another payload is refused while pending, through the flight, and when done; I8"
+    )
     func fingerprintOnEveryPath() async throws {
         let node = Node()
         let right = Fingerprint(bytes: [1])
@@ -150,7 +152,8 @@ struct WaitingTests {
         #expect(try await leader.value.isRun("A"))
         #expect(
             await refusal { _ = try await node.interceptor.idempotent(key: key(), fingerprint: wrong) { _ in "no" } }
-                == .fingerprintMismatch)
+                == .fingerprintMismatch
+        )
         #expect(try await node.interceptor.outcome(key: key(), fingerprint: right) { _ in "no" }.isReplay("A"))
         #expect(try await node.interceptor.outcome(key: key()) { _ in "no" }.isReplay("A"), "none checks nothing")
     }
@@ -164,7 +167,8 @@ struct WaitingTests {
         let wrong = Fingerprint(bytes: [2])
         #expect(
             await refusal { _ = try await node.interceptor.idempotent(key: key(), fingerprint: wrong) { _ in 1 } }
-                == .fingerprintMismatch)
+                == .fingerprintMismatch
+        )
     }
 
     @Test("Scenario 16: the result is durable before a follower or the caller has it")
@@ -292,7 +296,9 @@ struct WaitingTests {
         await node.log.wait(for: .claimed)
         let followers = (0..<2).map { _ in node.interceptor.start(key()) { _ in "no" } }
         await node.log.wait(for: .waiting, count: 2)
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in "no" } } == .tooManyWaiters)
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in "no" } } == .tooManyWaiters
+        )
         finish.open()
         #expect(try await leader.value.isRun("A"))
         for follower in followers { #expect(try await follower.value.isReplay("A")) }

@@ -98,7 +98,9 @@ final class FaultyStore: IdempotencyStore {
     }
 
     nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         let (isLost, fault, failsWhenCancelled, told) = state.withLock { state in
             state.writes += 1

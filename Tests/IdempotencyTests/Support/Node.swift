@@ -21,7 +21,10 @@ struct Node: Sendable {
     }
 
     private init(
-        _ policy: OperationPolicy, _ clock: ManualClock, _ memory: any WakingIdempotencyStore, seed: UInt64,
+        _ policy: OperationPolicy,
+        _ clock: ManualClock,
+        _ memory: any WakingIdempotencyStore,
+        seed: UInt64,
         isWoken: Bool = false
     ) {
         self.clock = clock
@@ -31,9 +34,15 @@ struct Node: Sendable {
         // The store of a process that could not save its result is back right afterwards.
         log = EventLog { if $0 == .unsaved { store.revive() } }
         interceptor = IdempotencyInterceptor(
-            store: isWoken ? memory : store, policy: policy, observer: log,
+            store: isWoken ? memory : store,
+            policy: policy,
+            observer: log,
             runtime: IdempotencyRuntime(
-                clock: clock, executor: globalConcurrentExecutor, random: SeededGenerator(seed: seed)))
+                clock: clock,
+                executor: globalConcurrentExecutor,
+                random: SeededGenerator(seed: seed)
+            )
+        )
     }
 }
 
@@ -58,7 +67,8 @@ func key(_ value: String = "k-1", _ operation: String = "charge") -> Idempotency
 extension IdempotencyInterceptor {
     /// A call in a task of its own, to be awaited later.
     func start(
-        _ key: IdempotencyKey, fingerprint: Fingerprint? = nil,
+        _ key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
         _ handler: @escaping @Sendable (IdempotentExecution) async throws -> String
     ) -> Task<IdempotentOutcome<String>, any Error> {
         Task { try await outcome(key: key, fingerprint: fingerprint, handler: handler) }
