@@ -120,22 +120,21 @@ struct InMemoryCapacityTests {
     @Test("Expiry gives memory back: the calls that come after sweep, and the tables shrink")
     func shrinking() async throws {
         let store = InMemoryIdempotencyStore(clock: clock)
-        for number in 0..<20_000 { _ = try await store.write(.finished(), to: .numbered(number)) }
+        for number in 0..<10_000 { _ = try await store.write(.finished(), to: .numbered(number)) }
         let grown = tableCapacity(store)
-        #expect(store.count == 20_000 && grown >= 20_000)
+        #expect(store.count == 10_000 && grown >= 10_000)
         clock.advance(by: .seconds(60))
         // No task runs for it: other keys' calls take two expired records each with them.
-        for number in 0..<20_000 { _ = try await store.load(.numbered(100_000 + number)) }
+        for number in 0..<10_000 { _ = try await store.load(.numbered(100_000 + number)) }
         #expect(store.count == 0)
         #expect(tableCapacity(store) <= 64 * 64)
-        #expect(grown > 4 * 64 * 64)
     }
 
     @Test("Under a steady stream of keys the store holds what is alive, and little more")
     func steadyState() async throws {
         let store = InMemoryIdempotencyStore(clock: clock)
         var most = 0
-        for number in 0..<50_000 {
+        for number in 0..<20_000 {
             // 1,000 keys a minute, each kept for a minute.
             clock.advance(by: .milliseconds(60))
             _ = try await store.write(.finished(), to: .numbered(number))
@@ -149,8 +148,8 @@ struct InMemoryCapacityTests {
     func removal() async throws {
         let store = InMemoryIdempotencyStore(clock: clock)
         var versions: [RecordVersion?] = []
-        for number in 0..<20_000 { versions.append(try await store.write(.claim(), to: .numbered(number))) }
-        for number in (0..<20_000).reversed() {
+        for number in 0..<10_000 { versions.append(try await store.write(.claim(), to: .numbered(number))) }
+        for number in (0..<10_000).reversed() {
             _ = try await store.remove(.numbered(number), expecting: versions[number])
         }
         #expect(store.count == 0)

@@ -12,7 +12,11 @@ struct RecordGenerator {
 
     mutating func bytes(atMost count: Int) -> [UInt8] {
         let count = number(0...count)
-        return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + 8)
+        while bytes.count < count { withUnsafeBytes(of: random.next().littleEndian) { bytes.append(contentsOf: $0) } }
+        bytes.removeLast(bytes.count - count)
+        return bytes
     }
 
     mutating func pick<Element>(_ elements: [Element]) -> Element { elements.randomElement(using: &random)! }
