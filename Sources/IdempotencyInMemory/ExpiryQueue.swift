@@ -34,9 +34,10 @@ struct ExpiryQueue {
         guard index >= 0 else { return }
         entry.queueIndex = -1
         let last = items.removeLast()
-        guard index < items.count else { return }
-        place(last, at: index)
-        siftDown(siftUp(index))
+        if index < items.count {
+            place(last, at: index)
+            siftDown(siftUp(index))
+        }
         if items.capacity > 64, items.count < items.capacity / 4 { items = Array(items) }
     }
 

@@ -4,10 +4,13 @@ extension Engine {
     func reconcile(_ run: Run) async throws -> Acquisition? {
         let policy = run.call.policy
         guard case .reconcile(let hook) = policy.lapse else { return .run(run) }
-        let answer: Reconciliation
+        var answer: Reconciliation
         var cause: (any Error)?
         do {
             answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run, self)) }
+            if case .failed(let failure) = answer {
+                try KeyText.validate(type(of: failure).failureName, "The name of the failure \(type(of: failure))")
+            }
         } catch {
             answer = .stillUnknown
             cause = error

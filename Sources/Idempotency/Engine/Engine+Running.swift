@@ -11,6 +11,7 @@ extension Engine {
         restore: (StoredValue) throws -> Value,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     ) async throws -> Value {
+        for failure in failures { try KeyText.validate(failure.failureName, "The name of the failure \(failure)") }
         switch try await acquire(call) {
         case .run(let run):
             let value: Value

@@ -142,7 +142,7 @@ public struct OperationPolicy: Sendable {
         )
         try require((maximumAttempts ?? 1) >= 1, "The policy's maximumAttempts is below 1; allow at least one.")
         try require(
-            (maximumAttempts ?? 1) <= Int(UInt32.max),
+            UInt64(maximumAttempts ?? 1) <= UInt64(UInt32.max),
             "The policy's maximumAttempts is over \(UInt32.max); use nil."
         )
         try require(

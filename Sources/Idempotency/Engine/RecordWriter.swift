@@ -209,7 +209,7 @@ final class RecordWriter: Sendable {
         _ current: StoredRecord
     ) -> RecordStateMachine.Event {
         if case .checkpoint(let checkpoint) = event,
-            current.record.checkpoints.contains(where: { $0.name == checkpoint.name })
+            current.record.checkpoints.contains(where: { UTF8Text.areEqual($0.name, checkpoint.name) })
         {
             return .renew
         }

@@ -27,7 +27,8 @@ struct RunState {
     private(set) var hasImpatientFollowers = false
     /// Wakes the run while it waits for another interceptor's run.
     var waitSignal: OneShot<WaitEnd>?
-    private var stepNames: Set<String> = []
+    /// By their bytes, as everywhere: `String` calls some different texts equal.
+    private var stepNames: Set<[UInt8]> = []
     private var isWriting = false
     private var turns: [OneShot<Void>] = []
 
@@ -134,6 +135,6 @@ struct RunState {
 
     /// Whether the name is new in this run.
     mutating func beginStep(_ name: String) -> Bool {
-        stepNames.insert(name).inserted
+        stepNames.insert(Array(name.utf8)).inserted
     }
 }

@@ -3,7 +3,7 @@ extension IdempotencyKey {
     /// Makes a key of several business fields, for example the user and the order.
     ///
     /// The parts are joined by `:`, and in each part `%` and `:` are percent-encoded, so that `("a:b", "c")` and
-    /// `("a", "b:c")` are different keys.
+    /// `("a", "b:c")` are different keys. A composed key equals the plain key of its joined text: in one scope use one way.
     ///
     /// - Parameters:
     ///   - scope: Where the key counts.

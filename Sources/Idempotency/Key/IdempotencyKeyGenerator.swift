@@ -38,9 +38,10 @@ public final class IdempotencyKeyGenerator: Sendable {
     /// - Parameter scope: Where the key counts.
     /// - Returns: A key that no other call has returned.
     public func next(in scope: IdempotencyScope) -> IdempotencyKey {
-        let components = now().components
+        // The 48 bits of a UUID's time end in the year 10889.
+        let components = min(max(now(), .zero), .milliseconds(0xFFFF_FFFF_FFFF)).components
         let milliseconds =
-            UInt64(max(0, components.seconds)) * 1000 + UInt64(max(0, components.attoseconds)) / 1_000_000_000_000_000
+            UInt64(components.seconds) * 1000 + UInt64(components.attoseconds) / 1_000_000_000_000_000
         let bytes = state.withLock { state in
             let low: UInt64 = state.random.next()
             if milliseconds > state.milliseconds {

@@ -46,10 +46,10 @@ struct ByteReader {
         case 0:
             return .void
         case 1:
-            let count = Int(try integer(UInt32.self))
+            let count = Int(clamping: try integer(UInt32.self))
             return .bytes(Array(try bytes(count)))
         case 2:
-            let count = Int(try integer(UInt32.self))
+            let count = Int(clamping: try integer(UInt32.self))
             return .encoded(Array(try bytes(count)))
         case 3:
             guard let omission = StoredValue.Omission(rawValue: try byte()) else {

@@ -6,12 +6,7 @@ public struct Checkpoint: Equatable, Sendable {
     /// What the step returned.
     public let value: StoredValue
 
-    /// Makes a checkpoint.
-    ///
-    /// - Parameters:
-    ///   - name: The step's name; 1 to 255 bytes.
-    ///   - value: What the step returned.
-    public init(name: String, value: StoredValue) {
+    init(name: String, value: StoredValue) {
         self.name = name
         self.value = value
     }

@@ -14,10 +14,13 @@
 /// A refusal stands where the cell repeats the state. Before anything else a claim with another fingerprint is refused
 /// as a mismatch. An expired record is absent: that is for the store to say.
 ///
+/// A retryable failure whose attempts are not all known to be without effect is claimed as a lapsed record is.
+///
 /// ¹ `.rerun`: pending, attempt + 1. `.reconcile`: pending, to ask the hook, if the caller has one. `.refuse`: unknown.
 /// The stricter of the record's and the claim's policy counts.
 /// ² Attempt + 1; past the cap on attempts, failed if all are known to be without effect, else unknown for good.
-/// ³ Only by the record's claimant; anybody else is refused as "not the claimant". A record whose attempts are used up
+/// A restart past the cap is refused as unknown, and the engine abandons the record.
+/// ³ Only by the record's claimant; wherever there is a record, anybody else is refused as "not the claimant". A record whose attempts are used up
 /// takes no event at all. A claim that is given back (`fail` as never entered) goes back to what it was: retryable, or
 /// unknown if only the hook was to be asked.
 @available(Idempotency 0.1, *)
@@ -81,24 +84,35 @@ enum RecordStateMachine {
         case .done(let value):
             return .refused(.done(value))
         case .failed(.retryable(let reason)):
-            return again(stored, claim, knownWithoutEffect: record.isKnownWithoutEffect && reason != .threw)
+            if record.isKnownWithoutEffect, reason != .threw { return again(stored, claim, knownWithoutEffect: true) }
+            return uncertain(stored, claim, reason == .threw ? .handlerThrew : .lapsed)
         case .failed(let failure):
             return .refused(.failed(failure))
         case .pending where stored.remainingNanoseconds > 0:
             return .refused(.inProgress)
         case .pending(let reason):
             if reason == .attemptsExhausted { return .refused(.unknown(.attemptsExhausted)) }
-            switch max(record.lapsePolicy, claim.lapsePolicy) {
-            case .rerun:
-                return again(stored, claim, knownWithoutEffect: false)
-            case .reconcile where claim.canReconcile:
-                var asking = pending(record, claim, attempt: record.attemptNumber, knownWithoutEffect: false)
-                // Kept, so that a question that is given back or dies leaves the key as uncertain as it was.
-                asking.state = .pending(unknown: reason ?? .lapsed)
-                return .reconcile(asking)
-            case .reconcile, .refuse:
-                return .refused(.unknown(reason ?? .lapsed))
-            }
+            return uncertain(stored, claim, reason ?? .lapsed)
+        }
+    }
+
+    /// Decides a claim where nobody knows whether an earlier attempt took effect: by the stricter of both policies.
+    private static func uncertain(
+        _ stored: StoredRecord,
+        _ claim: Claim,
+        _ reason: UnknownReason
+    ) -> ClaimDecision {
+        let record = stored.record
+        switch max(record.lapsePolicy, claim.lapsePolicy) {
+        case .rerun:
+            return again(stored, claim, knownWithoutEffect: false)
+        case .reconcile where claim.canReconcile:
+            var asking = pending(record, claim, attempt: record.attemptNumber, knownWithoutEffect: false)
+            // Kept, so that a question that is given back or dies leaves the key as uncertain as it was.
+            asking.state = .pending(unknown: reason)
+            return .reconcile(asking)
+        case .reconcile, .refuse:
+            return .refused(.unknown(reason))
         }
     }
 
@@ -146,7 +160,7 @@ enum RecordStateMachine {
                 return .failure(EventRefused(.unknown(.attemptsExhausted)))
             }
             record.state = .pending(unknown: nil)
-            record.attemptNumber += 1
+            if record.attemptNumber < .max { record.attemptNumber += 1 }
             record.isKnownWithoutEffect = true
             record.leaseNanoseconds = lease
         case .complete(let value, let retention):
@@ -159,7 +173,7 @@ enum RecordStateMachine {
             record.state = .failed(failure)
             if failure == .retryable(.threw) { record.isKnownWithoutEffect = false }
             // What was never entered was no attempt: it must not use up the cap.
-            if failure == .retryable(.neverEntered) { record.attemptNumber -= 1 }
+            if failure == .retryable(.neverEntered), record.attemptNumber > 0 { record.attemptNumber -= 1 }
             finish(&record, retention)
         case .abandon(let reason):
             record.state = .pending(unknown: reason)

@@ -285,6 +285,15 @@ struct ClaimAndTakeoverTests {
         _ = await lost.result
     }
 
+    @Test("A strict caller does not run over a lenient one's failure of unknown effect")
+    func strictAfterLenientFailure() async throws {
+        let lenient = Node()
+        _ = try? await lenient.interceptor.idempotent(key: key()) { _ -> Int in throw Boom() }
+        let strict = lenient.another(try OperationPolicy(lapse: .refuse))
+        #expect(try await strict.interceptor.outcome(key: key()) { _ in 1 }.unknownReason == .handlerThrew)
+        #expect(try await lenient.interceptor.outcome(key: key()) { _ in 1 }.isRun(1))
+    }
+
     @Test("Scenario 7 and 18: cancelled between the claim and the handler: the claim is given back at once")
     func cancelledBeforeTheHandler() async throws {
         let node = Node()

@@ -56,6 +56,15 @@ struct StepAndExecutionTests {
         #expect(code == .repeatedStep)
     }
 
+    @Test("Names that Swift calls equal, but whose bytes differ, are two steps")
+    func namesByBytes() async throws {
+        let taken = try await Node().interceptor.idempotent(key: key()) { execution in
+            let first = try await execution.step("caf\u{E9}") { 1 }
+            return try await execution.step("cafe\u{301}") { first + 1 }
+        }
+        #expect(taken == 2)
+    }
+
     @Test("An unkeepable step result is a tombstone: the step is never run again")
     func stepTombstone() async throws {
         let node = Node(try OperationPolicy(maximumResultSize: 10))

@@ -114,6 +114,18 @@ struct RecordClaimTests {
         case ("failed", .failed(let failure)): return .refused(.failed(failure))
         case ("unknown", .pending(let reason)): return .refused(.unknown(reason ?? .lapsed))
         case ("never", _): return .refused(.unknown(.attemptsExhausted))
+        case ("again", .failed(.retryable(let reason))) where reason == .threw || !record.isKnownWithoutEffect:
+            // Nobody knows what the last attempt did: as a lapsed record, by the stricter of both policies.
+            let unknown: UnknownReason = reason == .threw ? .handlerThrew : .lapsed
+            switch max(record.lapsePolicy, claim.lapsePolicy) {
+            case .rerun: return again(record, claim)
+            case .reconcile where claim.canReconcile:
+                var next = taken(record, claim)
+                next.state = .pending(unknown: unknown)
+                next.isKnownWithoutEffect = false
+                return .reconcile(next)
+            case .reconcile, .refuse: return .refused(.unknown(unknown))
+            }
         case ("again", _): return again(record, claim)
         case ("ask", .pending(let reason)):
             var next = taken(record, claim)
