@@ -51,6 +51,17 @@ func idempotent(_ interceptor: IdempotencyInterceptor, _ key: IdempotencyKey) as
         try await execution.checkLease()
         return try await charge(execution)
     }
+    // A generic call inside, whose result is the handler's.
+    let stepped = try await interceptor.idempotent(key: key) { execution in
+        let first = try await execution.step("one") { 1 }
+        return try await execution.step("two") { first + 1 }
+    }
+    let sum: Int = stepped + 1
+    let nested = try await interceptor.idempotent(key: key) { _ in
+        try await interceptor.idempotent(key: key) { _ in Receipt() }
+    }
+    let inner: Receipt = nested
+    _ = (sum, inner)
     try await interceptor.idempotent(key: key) { _ in }
     try await interceptor.idempotent(key: key, handler: send)
     try await interceptor.idempotent(key: key) { execution in try await send(execution) }

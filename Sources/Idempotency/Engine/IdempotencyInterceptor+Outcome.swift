@@ -1,3 +1,6 @@
+// The overloads for `Void`, and those that refuse what is not `Codable`, are disfavoured: the compiler would otherwise
+// take a handler whose last call is generic as well for one that returns nothing, and drop its result.
+
 @available(Idempotency 0.1, *)
 extension IdempotencyInterceptor {
     /// Runs the handler unless the key has a result already, and says which it was.
@@ -34,6 +37,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work; runs in the caller's isolation and task.
     /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    @_disfavoredOverload
     public func outcome(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
@@ -55,6 +59,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func outcome<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
@@ -98,6 +103,7 @@ extension IdempotencyInterceptor {
     ///   - task: `.own`.
     ///   - handler: The work; goes on when the caller is cancelled.
     /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` for everything else.
+    @_disfavoredOverload
     public func outcome(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
@@ -120,6 +126,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func outcome<Value>(
         key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,

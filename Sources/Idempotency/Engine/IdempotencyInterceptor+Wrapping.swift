@@ -1,3 +1,6 @@
+// The overloads for `Void`, and those that refuse what is not `Codable`, are disfavoured: the compiler would otherwise
+// take a handler whose last call is generic as well for one that returns nothing, and drop its result.
+
 @available(Idempotency 0.1, *)
 extension IdempotencyInterceptor {
     /// Wraps a handler, to be called like the original.
@@ -34,6 +37,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
     /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    @_disfavoredOverload
     public func idempotent<Request: Encodable>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -54,6 +58,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func idempotent<Request: Encodable, Value>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -97,6 +102,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
     /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    @_disfavoredOverload
     public func idempotent<Request>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint?,
@@ -117,6 +123,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func idempotent<Request, Value>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint?,

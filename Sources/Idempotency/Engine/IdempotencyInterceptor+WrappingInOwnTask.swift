@@ -1,3 +1,6 @@
+// The overloads for `Void`, and those that refuse what is not `Codable`, are disfavoured: the compiler would otherwise
+// take a handler whose last call is generic as well for one that returns nothing, and drop its result.
+
 @available(Idempotency 0.1, *)
 extension IdempotencyInterceptor {
     /// Wraps a handler that runs in a task of its own, to be called like the original.
@@ -38,6 +41,7 @@ extension IdempotencyInterceptor {
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
     /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    @_disfavoredOverload
     public func idempotent<Request: Encodable & Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -60,6 +64,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func idempotent<Request: Encodable & Sendable, Value>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -108,6 +113,7 @@ extension IdempotencyInterceptor {
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
     /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    @_disfavoredOverload
     public func idempotent<Request: Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,
@@ -130,6 +136,7 @@ extension IdempotencyInterceptor {
         deprecated,
         message: "The handler's result is not Codable and could not be replayed; make it Codable."
     )
+    @_disfavoredOverload
     public func idempotent<Request: Sendable, Value>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,

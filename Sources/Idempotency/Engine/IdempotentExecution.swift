@@ -88,6 +88,7 @@ public struct IdempotentExecution: Sendable {
     ///   - name: The step's name, unique in this run; keep it as long as records live.
     ///   - body: The step; runs in the caller's isolation.
     /// - Throws: As ``step(_:_:)-(String,()->Value)``.
+    @_disfavoredOverload
     public func step(_ name: String, _ body: nonisolated(nonsending) () async throws -> Void) async throws {
         guard let run, let engine else { return try await body() }
         if let kept = try await engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
@@ -97,6 +98,7 @@ public struct IdempotentExecution: Sendable {
 
     /// Refuses a step whose result could not be kept.
     @available(*, deprecated, message: "The step's result is not Codable and could not be kept; make it Codable.")
+    @_disfavoredOverload
     public func step<Value>(
         _ name: String,
         _ body: nonisolated(nonsending) () async throws -> Value

@@ -43,7 +43,7 @@ struct FailureTableTests {
         }
         #expect(runs.value == 1)
         #expect(
-            await refusal { try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
                 == .undeclaredFailure
         )
         #expect(runs.value == 1)
