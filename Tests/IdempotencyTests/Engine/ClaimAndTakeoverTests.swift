@@ -107,7 +107,7 @@ struct ClaimAndTakeoverTests {
         #expect(try await running.value.isRun("B"))
     }
 
-    @Test("Scenario 5: tokens grow in claim order, so that a sink refuses a stale one; also after expiry")
+    @Test("Scenario 5, I2: tokens grow in claim order, so that a sink refuses a stale one; also after expiry")
     func tokens() async throws {
         let a = Node(try OperationPolicy(retention: .seconds(60)))
         let sink = Mutex<[FencingToken]>([])
@@ -294,7 +294,7 @@ struct ClaimAndTakeoverTests {
         #expect(try await lenient.interceptor.outcome(key: key()) { _ in 1 }.isRun(1))
     }
 
-    @Test("Scenario 7 and 18: cancelled between the claim and the handler: the claim is given back at once")
+    @Test("Scenario 7: cancelled between the claim and the handler: the claim is given back at once")
     func cancelledBeforeTheHandler() async throws {
         let node = Node()
         let hold = Gate()

@@ -28,7 +28,7 @@ struct FailureTableTests {
         #expect(node.store.operations == 4, "one question for each duplicate")
     }
 
-    @Test("A declared final failure is kept, and thrown again with its type and fields")
+    @Test("Scenario 19, I3: a declared final failure is kept, and thrown again with its type and fields")
     func finalFailure() async throws {
         let node = Node()
         let runs = Counter()
@@ -49,7 +49,7 @@ struct FailureTableTests {
         #expect(runs.value == 1)
     }
 
-    @Test("A final failure that is not declared is not kept as final")
+    @Test("Scenario 19: a failure that is not declared is not kept as final")
     func undeclaredFailureRunsAgain() async throws {
         let node = Node()
         await #expect(throws: OtherFailure.self) {
@@ -96,7 +96,7 @@ struct FailureTableTests {
         #expect(try await node.interceptor.outcome(key: key()) { _ in "again" }.isRun("again"))
     }
 
-    @Test("Any other error under .rerun: thrown, and the key runs again")
+    @Test("Scenario 20: any other error under .rerun: thrown, and the key runs again, never in progress")
     func otherErrorRerun() async throws {
         let node = Node()
         await #expect(throws: Boom()) {
@@ -107,7 +107,7 @@ struct FailureTableTests {
         #expect(attempt == 2)
     }
 
-    @Test("Any other error under .refuse: unknown, and never run again")
+    @Test("Scenario 20, I6: any other error under .refuse: unknown, never run again, and never forgotten")
     func otherErrorRefuse() async throws {
         let node = Node(try OperationPolicy(lapse: .refuse))
         await #expect(throws: Boom()) {
@@ -148,7 +148,7 @@ struct FailureTableTests {
         #expect(try await node.interceptor.outcome(key: key()) { _ in "no" }.unknownReason == .handlerThrew)
     }
 
-    @Test("A dead process under .rerun: the key is free as soon as the lease is over, and runs again")
+    @Test("Scenario 12: a dead process under .rerun: the key is free as soon as the lease is over, and runs again")
     func deadProcessRerun() async throws {
         let dead = Node()
         let never = Gate()

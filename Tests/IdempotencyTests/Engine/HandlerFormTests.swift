@@ -183,6 +183,28 @@ struct HandlerFormTests {
         #expect(try await [first, second] == [5, 5])
     }
 
+    @Test(
+        "Scenarios 25 and 26: a bad key is stored nowhere, and no operation, tenant or principal sees another's result"
+    )
+    func scopes() async throws {
+        let node = Node()
+        #expect(await refusal { _ = try IdempotencyKey(operation: "charge", value: "a\nb") } == .invalidKey)
+        #expect(node.store.operations == 0)
+        let scopes = [
+            try IdempotencyScope("charge"), try IdempotencyScope("refund"),
+            try IdempotencyScope("charge", tenant: "a"), try IdempotencyScope("charge", tenant: "b"),
+            try IdempotencyScope("charge", principal: "a"), try IdempotencyScope("charge", tenant: "a", principal: "b"),
+        ]
+        for round in 1...2 {
+            for (index, scope) in scopes.enumerated() {
+                let outcome = try await node.interceptor.outcome(key: IdempotencyKey(scope: scope, value: "t")) { _ in
+                    index
+                }
+                #expect(round == 1 ? outcome.isRun(index) : outcome.isReplay(index))
+            }
+        }
+    }
+
     @Test("Scenario 27: events, errors and executions never show a key's value, a payload or a result")
     func nothingLeaks() async throws {
         let secret = "s3cr3t"

@@ -326,7 +326,7 @@ struct WaitingTests {
         #expect(await interceptor.shutdown(within: .seconds(1)) == 0, "nothing is in flight")
     }
 
-    @Test("I4, I9: 64 tasks over 200 keys, each key 50 times: one run a key, and one result for all")
+    @Test("I4, I5, I9: 64 tasks over 200 keys, each key 50 times: one run a key, and one result for all")
     func contention() async throws {
         let store = InMemoryIdempotencyStore()
         let interceptors = (0..<2).map { _ in IdempotencyInterceptor(store: store) }
