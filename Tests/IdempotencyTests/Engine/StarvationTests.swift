@@ -1,0 +1,30 @@
+import Idempotency
+import IdempotencyInMemory
+import Testing
+
+@Suite("The keeper of leases has a thread of its own", .timeLimit(.minutes(2)))
+struct StarvationTests {
+    @Test("Handlers that keep every thread of the pool busy cannot starve the renewal of their leases")
+    func busyHandlers() async throws {
+        let log = EventLog()
+        let interceptor = IdempotencyInterceptor(
+            store: InMemoryIdempotencyStore(),
+            policy: try OperationPolicy(lease: .milliseconds(300)),
+            observer: log
+        )
+        let giveUp = ContinuousClock.now.advanced(by: .seconds(20))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // More than the pool has threads: whoever runs spins until leases have been renewed beside it.
+            for task in 0..<32 {
+                group.addTask {
+                    try await interceptor.idempotent(key: key("busy-\(task)")) { _ in
+                        while log.count(.renewed) < 2, ContinuousClock.now < giveUp {}
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(log.count(.renewed) >= 2)
+        #expect(log.count(.leaseLost) == 0)
+    }
+}
