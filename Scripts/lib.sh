@@ -17,8 +17,12 @@ tests_run() {
     sed -nE 's/.*Test run with ([0-9]+) tests? .*/\1/p' "$1" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# Runs a command, and interrupts it after so many seconds. On an interrupt `swift test` ends its test process as well,
-# which on a plain termination would go on alone.
+# within_seconds <limit> <command>…: runs a command, and interrupts it after so many seconds; then the status is 124.
+#
+# On an interrupt `swift test` ends its test process as well, which on a plain termination would go on alone. What it wrote
+# comes line by line, so that the log of an interrupted run shows which test hung.
 within_seconds() {
-    timeout --signal=INT --kill-after=10 "$@"
+    local limit=$1
+    shift
+    timeout --signal=INT --kill-after=10 "$limit" stdbuf --output=L "$@"
 }

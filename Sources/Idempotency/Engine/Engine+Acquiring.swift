@@ -9,8 +9,9 @@ extension Engine {
         }
         guard !isShutDown else { throw IdempotencyError.shutDown }
         if Task.isCancelled { throw CancellationError() }
-        let enclosing = Run.current
+        let enclosing = Run.current?.nearestInProgress
         if enclosing != nil, isBeingRun(call.key, by: enclosing) { throw IdempotencyError.recursiveCall }
+        var deadline: Nanoseconds?
         if let run = flights.lead(call, enclosing: enclosing) {
             // The common case is one question to the store; whatever its answer leaves open is decided step by step.
             let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
@@ -29,17 +30,20 @@ extension Engine {
             if case .reply(.conflict(let found?)) = answer, let acquisition = try replay(found, of: run) {
                 return acquisition
             }
-            if let acquisition = try await lead(run, until: nil, after: (record, sentAt, answer)) { return acquisition }
+            deadline = sentAt.addingClamped(call.policy.waitLimit.nanoseconds)
+            if let acquisition = try await lead(run, until: deadline, after: (record, sentAt, answer)) {
+                return acquisition
+            }
         }
-        let deadline = runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
+        let waitsUntil = deadline ?? runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
         while true {
             try Task.checkCancellation()
             let waiter = Waiter(call, enclosing: enclosing)
             switch flights.join(waiter) {
             case .leads(let run):
-                if let acquisition = try await lead(run, until: deadline) { return acquisition }
+                if let acquisition = try await lead(run, until: waitsUntil) { return acquisition }
             case .waits(let leader):
-                if let acquisition = try await follow(waiter, leader, until: deadline) { return acquisition }
+                if let acquisition = try await follow(waiter, leader, until: waitsUntil) { return acquisition }
             case .busy(let leader):
                 return .inProgress(remaining: leaseRemaining(of: leader))
             case .mismatched:
@@ -78,8 +82,8 @@ extension Engine {
             return try await lead(run, until: deadline)
         case .observed(let stored):
             return try judge(stored, call)
-        case .unavailable(let error):
-            return try withoutStore(call, nil, error)
+        case .unavailable(let error, let seen):
+            return try withoutStore(call, nil, error, seen)
         case .busy, .deadline:
             flights.leave(waiter)
             return .inProgress(remaining: leaseRemaining(of: leader))
@@ -152,15 +156,28 @@ extension Engine {
         }
     }
 
-    /// What a call does when the store does not answer its claim.
-    func withoutStore(_ call: Call, _ run: Run?, _ error: any Error) throws -> Acquisition {
+    /// What a call does when the store does not answer its claim, and had said before what was `seen`.
+    func withoutStore(
+        _ call: Call,
+        _ run: Run?,
+        _ error: any Error,
+        _ seen: StoredRecord?
+    ) throws -> Acquisition {
         // There is a record, and it may say that the handler ran: no policy opens that.
         if let error = error as? IdempotencyError, error.isAboutRecord { throw error }
+        var mayOpen = true
+        if let seen {
+            // What could not have been claimed with the store cannot be run without it.
+            mayOpen =
+                if case .run = RecordStateMachine.claim(seen, call.claim(by: seen.record.claimant)) { true } else {
+                    false
+                }
+        }
         switch call.policy.storeFailure {
-        case .failOpen:
+        case .failOpen where mayOpen:
             report(.failedOpen, call.key, error: error)
             return .unprotected(run)
-        case .failClosed:
+        case .failOpen, .failClosed:
             if let run { releaseLater(run) }
             if let error = error as? IdempotencyError { throw error }
             throw IdempotencyError.storeUnavailable(error)

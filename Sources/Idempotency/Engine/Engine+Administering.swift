@@ -58,7 +58,11 @@ extension Engine {
                 report(.storeFailed, key, error: error)
                 failures += 1
                 guard failures < 3 else { throw IdempotencyError.storeUnavailable(error) }
-                found = try await store.load(key)
+                do {
+                    found = try await store.load(key)
+                } catch {
+                    throw IdempotencyError.storeUnavailable(error)
+                }
             }
         }
         throw IdempotencyError.contention

@@ -18,8 +18,10 @@ extension Engine {
             flights.handOver(run)
             return nil
         } catch let failure as StoreFailure {
-            flights.resolve(run, .unavailable(failure.underlying))
-            return try withoutStore(run.call, run, failure.underlying)
+            let seen = failure.seen ?? claiming.found
+            // Only then: a claim that is given back later counts as work under way before its flight ends.
+            defer { flights.resolve(run, .unavailable(failure.underlying, seen: seen)) }
+            return try withoutStore(run.call, run, failure.underlying, seen)
         } catch {
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
             flights.handOver(run)
@@ -50,6 +52,8 @@ extension Engine {
     /// The store did not answer as often as a claim is tried.
     struct StoreFailure: Error {
         let underlying: any Error
+        /// What the store had said before.
+        var seen: StoredRecord?
     }
 
     /// The claim was ours, and is another's by now. This run is spent: the next one has a fresh claimant.
@@ -62,6 +66,7 @@ extension Engine {
             let decision = RecordStateMachine.claim(claiming.found, run.call.claim(by: run.claimant))
             if attempt == nil {
                 if Task.isCancelled { throw CancellationError() }
+                guard !isShutDown else { throw IdempotencyError.shutDown }
                 switch decision {
                 case .run(let record), .reconcile(let record), .exhaust(let record):
                     if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }

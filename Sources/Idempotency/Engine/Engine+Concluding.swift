@@ -13,11 +13,13 @@ extension Engine {
                 report(.completed, run.key, attempt: stored.record.attempt, duration: elapsed(run))
             }
         case .lost, .ended, .refused:
+            run.withState { $0.leave() }
             flights.handOver(run)
             report(.leaseLost, run.key, duration: elapsed(run))
             if !isObserving { throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec)) }
         case .failed(let error):
             // Never released: the effect has happened. Whoever leads next finds a claim that still holds, and waits.
+            run.withState { $0.leave() }
             flights.handOver(run)
             report(.unsaved, run.key, duration: elapsed(run), error: error)
             if !isObserving {
@@ -32,6 +34,7 @@ extension Engine {
         let (event, thrown) = classify(error, lapsePolicy, run.call, failures)
         if (error as? IdempotencyError)?.code == .resultNotSaved {
             // A step's effect happened and could not be recorded: as for a result, nothing is released.
+            run.withState { $0.leave() }
             flights.handOver(run)
             report(.unsaved, run.key, duration: elapsed(run), error: error)
             return thrown
@@ -45,17 +48,18 @@ extension Engine {
             report(kind, run.key, attempt: stored.record.attempt, duration: elapsed(run), error: thrown)
             return thrown
         case .lost, .ended, .refused:
+            run.withState { $0.leave() }
             flights.handOver(run)
             report(.leaseLost, run.key, duration: elapsed(run), error: thrown)
             return thrown
         case .failed(let cause):
+            run.withState { $0.leave() }
+            // Before the flight ends, so that a shutdown sees one or the other.
+            let isGivenUp = isFinal && !isObserving
+            if !isGivenUp { settleLater(run, event) }
             flights.handOver(run)
             report(.unsaved, run.key, duration: elapsed(run), error: cause)
-            guard isFinal, !isObserving else {
-                settleLater(run, event)
-                return thrown
-            }
-            return IdempotencyError.resultNotSaved(nil, cause: thrown)
+            return isGivenUp ? IdempotencyError.resultNotSaved(nil, cause: thrown) : thrown
         }
     }
 

@@ -2,8 +2,8 @@
 extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
-        guard !isShutDown else { throw IdempotencyError.shutDown }
-        let run = flights.makeLooseRun(call, enclosing: Run.current)
+        guard !isShutDown else { return .unprotected(nil) }
+        let run = flights.makeLooseRun(call, enclosing: Run.current?.nearestInProgress)
         let asked = call.claim(by: run.claimant)
         var found: StoredRecord?
         do {

@@ -44,7 +44,7 @@ extension Engine {
             // Only a restart is refused, when the attempts are used up: nobody runs it any more.
             _ = await writer.write(.abandon(.attemptsExhausted), of: run, .twice)
             let attempt = run.withState { $0.stored?.record.attempt ?? 0 }
-            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: true)
+            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
         case .lost, .ended:
             throw IdempotencyError.leaseLost(nil)
         case .failed(let error):

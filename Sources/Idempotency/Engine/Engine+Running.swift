@@ -23,8 +23,15 @@ extension Engine {
             try await conclude(run, keep(value))
             return value
         case .unprotected(let run):
+            defer { run?.withState { $0.leave() } }
             do {
-                let value = try await handler(IdempotentExecution(unprotected: call.key))
+                let execution = IdempotentExecution(unprotected: call.key)
+                let value =
+                    if let run {
+                        try await Run.$current.withValue(run) { try await handler(execution) }
+                    } else {
+                        try await handler(execution)
+                    }
                 if let run { settleLater(run, .complete(keep(value), retention: call.policy.retentionNanoseconds)) }
                 return value
             } catch {

@@ -29,9 +29,10 @@ extension Engine {
         switch await writer.write(.checkpoint(Checkpoint(name: name, value: value)), of: run, .untilLeaseEnds) {
         case .written: return
         case .lost, .ended, .refused:
-            throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec))
+            throw IdempotencyError.leaseLost(nil)
         case .failed(let error):
-            throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
+            // Without the value: it is the step's, and the caller would take it for the operation's.
+            throw IdempotencyError.resultNotSaved(nil, cause: error)
         }
     }
 }

@@ -10,14 +10,16 @@ extension Engine {
         guard let known = claiming.found else { return nil }
         claiming.awaited = known.record.claimant
         let deadline = claiming.deadline ?? runtime.time.now().addingClamped(policy.waitLimit.nanoseconds)
-        if claiming.deadline == nil {
-            claiming.deadline = deadline
+        claiming.deadline = deadline
+        if run.withState({ $0.waitForAnother() }) {
+            // The first time: whoever does not want to wait for runs need not wait for this one either.
+            flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
             if policy.waitLimit > .zero { report(.waiting, run.key) }
         }
         guard runtime.time.now() < deadline else { return known.remaining }
         var remaining = known.remainingNanoseconds
-        // What was found a moment ago need not be read again, unless changes are told only from now on.
-        var mustRead = false
+        // What was found a moment ago need not be read again, unless changes since then were told to nobody.
+        var mustRead = claiming.subscription != nil
         while true {
             // In this order, so that a change between the reading and the waiting ends the waiting.
             let signal = OneShot<WaitEnd>()

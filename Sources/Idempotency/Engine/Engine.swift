@@ -29,7 +29,7 @@ final class Engine: Sendable {
         self.runtime = runtime
         let timers = Timers(runtime)
         let storeID = type(of: store) is AnyClass ? ObjectIdentifier(store as AnyObject) : ObjectIdentifier(timers)
-        let flights = FlightTable(seed: runtime.seed, storeID: storeID)
+        let flights = FlightTable(runtime.random, storeID: storeID)
         let writer = RecordWriter(store: store, runtime: runtime, timers: timers, observer: observer)
         self.timers = timers
         self.storeID = storeID
@@ -48,7 +48,7 @@ final class Engine: Sendable {
     func isBeingRun(_ key: IdempotencyKey, by enclosing: Run?) -> Bool {
         var run = enclosing
         while let current = run {
-            if current.storeID == storeID, current.key == key, current.withState({ $0.phase }) != .ended { return true }
+            if current.storeID == storeID, current.key == key, current.withState({ $0.isInProgress }) { return true }
             run = current.enclosing
         }
         return false

@@ -22,7 +22,8 @@ final class FlightTable: Sendable {
 
     private struct State {
         var flights: [Flight] = []
-        var random: SplitMix64
+        /// Two, so that a claimant has 128 random bits.
+        var random: (high: SplitMix64, low: SplitMix64)
         let storeID: ObjectIdentifier
 
         func index(of key: IdempotencyKey) -> Int? {
@@ -36,7 +37,7 @@ final class FlightTable: Sendable {
         }
 
         mutating func makeRun(_ call: Call, enclosing: Run?) -> Run {
-            let claimant = Claimant(high: random.next(), low: random.next())
+            let claimant = Claimant(high: random.high.next(), low: random.low.next())
             return Run(call, claimant: claimant, enclosing: enclosing, storeID: storeID)
         }
 
@@ -56,19 +57,19 @@ final class FlightTable: Sendable {
     private final class Shard: Sendable {
         let state: Mutex<State>
 
-        init(seed: UInt64, storeID: ObjectIdentifier) {
-            state = Mutex(State(random: SplitMix64(seed: seed), storeID: storeID))
+        init(_ random: RandomSource, storeID: ObjectIdentifier) {
+            let generators = (SplitMix64(seed: random.next()), SplitMix64(seed: random.next()))
+            state = Mutex(State(random: generators, storeID: storeID))
         }
     }
 
     private let shards: [Shard]
-    /// Set while somebody waits for the table to become empty.
-    private let drained = Mutex<OneShot<Void>?>(nil)
+    /// Who waits for the table to become empty.
+    private let drained = Mutex<[OneShot<Void>]>([])
     private let isDraining = Atomic(false)
 
-    init(seed: UInt64, storeID: ObjectIdentifier) {
-        var random = SplitMix64(seed: seed)
-        shards = (0..<256).map { _ in Shard(seed: random.next(), storeID: storeID) }
+    init(_ random: RandomSource, storeID: ObjectIdentifier) {
+        shards = (0..<256).map { _ in Shard(random, storeID: storeID) }
     }
 
     private func shard(of key: IdempotencyKey) -> Shard {
@@ -100,7 +101,7 @@ final class FlightTable: Sendable {
             // The shard's lock is held around the run's, never the other way round.
             let (isHeld, kept) = leader.withState { run in
                 run.follow(impatiently: !waiter.isPatient || call.fingerprint != nil)
-                return (run.phase != .claiming, run.stored?.record.fingerprint)
+                return (run.phase != .claiming || run.isWaitingForAnother, run.stored?.record.fingerprint)
             }
             if isHeld {
                 if let kept, let asked = call.fingerprint, kept != asked { return .mismatched }
@@ -122,7 +123,7 @@ final class FlightTable: Sendable {
 
     // MARK: Leading
 
-    /// The leader's claim is made: whoever does not want to wait for a run, or asked for something else, hears of it.
+    /// The leader's claim is made, or it waits for another interceptor's: whoever does not want to wait for a run, or asked for something else, hears of it.
     func announceClaim(of run: Run, fingerprint: Fingerprint?) {
         let wakes: [(Waiter, Waiter.Wake)] = shard(of: run.key).state.withLock { state in
             guard let index = state.index(ledBy: run) else { return [] }
@@ -163,6 +164,8 @@ final class FlightTable: Sendable {
                 }
                 let waiter = state.flights[index].waiters.removeFirst()
                 let heir = state.makeRun(waiter.call, enclosing: waiter.enclosing)
+                // Who stays wants to hear of the heir's claim as well.
+                if !state.flights[index].waiters.isEmpty { heir.withState { $0.follow(impatiently: true) } }
                 state.flights[index].leader = heir
                 return (waiter, heir)
             }
@@ -190,13 +193,17 @@ final class FlightTable: Sendable {
 
     /// Fires the signal as soon as no key is in flight.
     func drain(_ signal: OneShot<Void>) {
-        drained.withLock { $0 = signal }
+        drained.withLock { $0.append(signal) }
         isDraining.store(true, ordering: .sequentiallyConsistent)
         noteRemoval()
     }
 
     private func noteRemoval() {
         guard isDraining.load(ordering: .relaxed), count == 0 else { return }
-        drained.withLock { $0 }?.fire(())
+        let signals = drained.withLock { signals in
+            defer { signals = [] }
+            return signals
+        }
+        for signal in signals { signal.fire(()) }
     }
 }

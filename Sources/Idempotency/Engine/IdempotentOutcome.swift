@@ -13,3 +13,22 @@ public enum IdempotentOutcome<Value> {
 
 @available(Idempotency 0.1, *)
 extension IdempotentOutcome: Sendable where Value: Sendable {}
+
+@available(Idempotency 0.1, *)
+extension IdempotentOutcome: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The kind; never the result.
+    public var description: String {
+        switch self {
+        case .ran: "ran"
+        case .replayed: "replayed"
+        case .inProgress(let remaining): "in progress, \(remaining) remaining"
+        case .unknown(let outcome): "unknown: \(outcome)"
+        }
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the result.
+    public var customMirror: Mirror { Mirror(self, children: ["outcome": description], displayStyle: .enum) }
+}

@@ -203,11 +203,14 @@ final class RecordWriter: Sendable {
         )
     }
 
-    /// A checkpoint that is there already was written by a call whose reply was lost: then only the lease is renewed.
+    /// A checkpoint or a restart that is there already was written by a call whose reply was lost: then only the lease is
+    /// renewed.
     private static func withoutRepetition(
         _ event: RecordStateMachine.Event,
         _ current: StoredRecord
     ) -> RecordStateMachine.Event {
+        // A record whose hook is being asked says what is not known; a restarted one does not.
+        if case .restart = event, current.record.state == .pending(unknown: nil) { return .renew }
         if case .checkpoint(let checkpoint) = event,
             current.record.checkpoints.contains(where: { UTF8Text.areEqual($0.name, checkpoint.name) })
         {

@@ -13,6 +13,8 @@ struct RunState {
     }
 
     private(set) var phase = Phase.claiming
+    /// The run in whose handler this one began.
+    var enclosing: Run?
     /// What the last acknowledged write left in the store.
     private(set) var stored: StoredRecord?
     /// When our lease ends at the latest, by the engine's clock: counted from before the write was sent.
@@ -25,12 +27,20 @@ struct RunState {
     private(set) var isUncertain = false
     /// Whether somebody in this process waits who wants to hear of the claim at once.
     private(set) var hasImpatientFollowers = false
+    /// Whether the run waits for another interceptor's.
+    private(set) var isWaitingForAnother = false
+    /// Whether the handler has been left although the record is not finished.
+    private(set) var hasLeft = false
     /// Wakes the run while it waits for another interceptor's run.
     var waitSignal: OneShot<WaitEnd>?
     /// By their bytes, as everywhere: `String` calls some different texts equal.
     private var stepNames: Set<[UInt8]> = []
     private var isWriting = false
     private var turns: [OneShot<Void>] = []
+
+    init(enclosing: Run?) {
+        self.enclosing = enclosing
+    }
 
     var token: FencingToken? {
         guard let stored, phase != .claiming else { return nil }
@@ -91,9 +101,20 @@ struct RunState {
         renewalDue = .max
     }
 
-    mutating func stopRenewing() {
+    /// Returns whether it is the first time.
+    mutating func waitForAnother() -> Bool {
+        defer { isWaitingForAnother = true }
+        return !isWaitingForAnother
+    }
+
+    /// The handler is left, and its record is another's, or could not be finished.
+    mutating func leave() {
+        hasLeft = true
         renewalDue = .max
     }
+
+    /// Whether a call from inside the handler could only wait for it.
+    var isInProgress: Bool { phase != .ended && !hasLeft }
 
     /// Before a reader learns of a claim whose write failed: whoever joins now has to be told when it is made.
     mutating func follow(impatiently: Bool) {

@@ -8,7 +8,7 @@ final class Waiter: Sendable {
         /// The leader left this in the store.
         case observed(StoredRecord)
         /// The leader could not reach the store.
-        case unavailable(any Error)
+        case unavailable(any Error, seen: StoredRecord?)
         /// The leader's claim is made, and this caller does not wait for runs.
         case busy
         /// The leader's claim is made, for another payload.

@@ -79,3 +79,20 @@ public struct IdempotencyEvent: Sendable {
         self.error = error
     }
 }
+
+@available(Idempotency 0.1, *)
+extension IdempotencyEvent: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The kind, the operation, the attempt, and the type of the error; never what an error holds.
+    public var description: String {
+        var text = "\(kind), \(scope), attempt \(attempt)"
+        if let duration { text += ", \(duration)" }
+        if let error { text += ", \(type(of: error))" }
+        return text
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the error.
+    public var customMirror: Mirror { Mirror(self, children: ["event": description], displayStyle: .struct) }
+}

@@ -12,19 +12,19 @@ public struct IdempotencyRuntime: Sendable {
     let executor: any TaskExecutor
     /// Runs handlers that have a task of their own.
     let handlerExecutor: any TaskExecutor
-    let seed: UInt64
+    let random: RandomSource
 
     /// The system's continuous clock and random source, and a thread for the library's own tasks.
     public static func system() -> IdempotencyRuntime {
         let executor = KeeperExecutor()
         let time = MonotonicTime(ContinuousClock())
-        var random = SystemRandomNumberGenerator()
+        let random = SystemRandomNumberGenerator()
         return IdempotencyRuntime(
             time: time,
             sleep: { until in await executor.sleep(for: max(0, until - time.now())) },
             executor: executor,
             handlerExecutor: globalConcurrentExecutor,
-            seed: random.next()
+            random: RandomSource(random)
         )
     }
 
@@ -33,20 +33,20 @@ public struct IdempotencyRuntime: Sendable {
     /// - Parameters:
     ///   - clock: A clock that does not step back. Leases, waits and polls are timed by it.
     ///   - executor: Runs every task that the interceptor starts: timers, renewals, and handlers with a task of their own.
-    ///   - random: Where the claimants' random bits come from. Two processes must never have the same.
+    ///   - random: Where the claimants' random bits come from. Two processes must never have the
+    ///     same; interceptors that share a runtime draw from one source.
     public init<C: Clock>(
         clock: C,
         executor: any TaskExecutor,
-        random: some RandomNumberGenerator
+        random: some RandomNumberGenerator & Sendable
     ) where C.Duration == Duration {
-        var random = random
         let time = MonotonicTime(clock)
         self.init(
             time: time,
             sleep: time.sleep,
             executor: executor,
             handlerExecutor: executor,
-            seed: random.next()
+            random: RandomSource(random)
         )
     }
 
@@ -55,12 +55,12 @@ public struct IdempotencyRuntime: Sendable {
         sleep: @escaping @Sendable (_ until: Nanoseconds) async -> Void,
         executor: any TaskExecutor,
         handlerExecutor: any TaskExecutor,
-        seed: UInt64
+        random: RandomSource
     ) {
         self.time = time
         self.sleep = sleep
         self.executor = executor
         self.handlerExecutor = handlerExecutor
-        self.seed = seed
+        self.random = random
     }
 }

@@ -11,8 +11,8 @@ final class Timers: Sendable {
         var queue = DeadlineQueue()
         var actions: [ID: @Sendable () -> Void] = [:]
         var count: UInt64 = 0
-        /// The earliest point at which a sleeping task will look again.
-        var sleepsUntil = Nanoseconds.max
+        /// When the sleeping tasks will look again; few, as one is added only for an earlier time than all others.
+        var sleepers: [Nanoseconds] = []
     }
 
     private let runtime: IdempotencyRuntime
@@ -53,8 +53,8 @@ final class Timers: Sendable {
 
     /// The point of time for which another sleeping task is needed, if any.
     private static func rearm(_ state: inout State) -> Nanoseconds? {
-        guard let next = state.queue.earliest, next < state.sleepsUntil else { return nil }
-        state.sleepsUntil = next
+        guard let next = state.queue.earliest, next < state.sleepers.min() ?? .max else { return nil }
+        state.sleepers.append(next)
         return next
     }
 
@@ -68,7 +68,7 @@ final class Timers: Sendable {
     private func fire(after deadline: Nanoseconds) {
         let now = runtime.time.now()
         let (due, next) = state.withLock { state in
-            if state.sleepsUntil == deadline { state.sleepsUntil = .max }
+            if let sleeper = state.sleepers.firstIndex(of: deadline) { state.sleepers.remove(at: sleeper) }
             let due = state.queue.removeAll(until: now).compactMap { state.actions.removeValue(forKey: ID(number: $0)) }
             return (due, Self.rearm(&state))
         }

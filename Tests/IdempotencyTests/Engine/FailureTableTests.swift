@@ -306,6 +306,30 @@ struct FailureTableTests {
         #expect(node.log.count(.failedOpen) == 1)
     }
 
+    @Test("Fail open runs nothing over a record that was seen to be unknown before the store went away")
+    func failOpenOverUnknown() async throws {
+        let node = Node(try OperationPolicy(lapse: .reconcile { _ in .done("kept") }, storeFailure: .failOpen))
+        _ = try? await node.interceptor.idempotent(key: key()) { _ -> String in throw Boom() }
+        node.store.disturb(write: 2, .failBefore)
+        node.store.disturb(load: 1, .failBefore)
+        let runs = Counter()
+        let code = await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+        #expect(code == .storeUnavailable)
+        #expect(runs.value == 0)
+    }
+
+    @Test("Fail open: a handler that calls with its own key from inside gets a clear error")
+    func failOpenRecursion() async throws {
+        let node = Node(try OperationPolicy(waitLimit: .zero, storeFailure: .failOpen))
+        node.store.kill()
+        let code = await refusal {
+            _ = try await node.interceptor.idempotent(key: key()) { _ in
+                try await node.interceptor.idempotent(key: key()) { _ in 1 }
+            }
+        }
+        #expect(code == .recursiveCall)
+    }
+
     @Test("Fail open with a claim that landed unseen: the result is recorded once the store is back")
     func failOpenSettles() async throws {
         let node = Node(try OperationPolicy(storeFailure: .failOpen))

@@ -231,7 +231,15 @@ struct HandlerFormTests {
             keep(execution)
             throw EffectDidNotHappen(Boom())
         }
-        for event in node.log.events { keep(event) }
+        struct Leaky: Error { let card: String }
+        _ = try? await node.interceptor.idempotent(key: self.key(secret + "3")) { _ -> String in
+            throw Leaky(card: secret)
+        }
+        keep(try await node.interceptor.outcome(key: key) { _ in secret })
+        let asking = node.another(try OperationPolicy(lapse: .reconcile { _ in throw Leaky(card: secret) }))
+        _ = try? await asking.interceptor.idempotent(key: self.key(secret + "4")) { _ -> String in throw Boom() }
+        keep(try await asking.interceptor.outcome(key: self.key(secret + "4")) { _ in secret })
+        for event in node.log.events + asking.log.events { keep(event) }
         keep(key)
         #expect(texts.count > 10)
         for text in texts { #expect(!text.contains(secret)) }

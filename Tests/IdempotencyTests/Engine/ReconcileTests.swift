@@ -61,6 +61,15 @@ struct ReconcileTests {
         #expect(try await interceptor.outcome(key: key()) { "attempt \($0.attempt)" }.isRun("attempt 2"))
     }
 
+    @Test("Run again with a lost reply: one attempt is counted, and the cap is not used up by it")
+    func runAgainLostReply() async throws {
+        let node = try await lapsed(2)
+        let b = node.another(try OperationPolicy(lapse: .reconcile { _ in .runAgain }, maximumAttempts: 2))
+        // The claim that finds the record, the claim upon it, the restart.
+        b.store.disturb(write: 3, .loseReply)
+        #expect(try await b.interceptor.outcome(key: key()) { "attempt \($0.attempt)" }.isRun("attempt 2"))
+    }
+
     @Test("Run again, but the attempts are used up")
     func runAgainExhausted() async throws {
         let node = try await lapsed(1)

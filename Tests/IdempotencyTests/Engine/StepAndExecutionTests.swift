@@ -1,5 +1,6 @@
-import Idempotency
 import Testing
+
+@testable import Idempotency
 
 @Suite("Steps, and what a handler knows of its run", .timeLimit(.minutes(2)))
 struct StepAndExecutionTests {
@@ -197,6 +198,64 @@ struct StepAndExecutionTests {
             }
             #expect(code == .recursiveCall)
         }
+    }
+
+    @Test("What a handler started and left behind may use its key when the handler is over")
+    func leftBehind() async throws {
+        let node = Node()
+        let later = Gate()
+        let started = Shared<Task<Bool, any Error>?>(nil)
+        let finish = Gate()
+        let interceptor = node.interceptor
+        let running = interceptor.start(key()) { _ in
+            let task = Task {
+                await later.pass()
+                return try await interceptor.outcome(key: key()) { _ in "no" }.isReplay("B")
+            }
+            started.update { $0 = task }
+            await finish.pass()
+            return "A"
+        }
+        await node.log.wait(for: .claimed)
+        node.store.loseRenewals()
+        node.clock.advance(by: .seconds(31))
+        #expect(try await node.another().interceptor.outcome(key: key()) { _ in "B" }.isRun("B"))
+        finish.open()
+        #expect(await refusal { _ = try await running.value } == .leaseLost)
+        later.open()
+        #expect(try await #require(started.value).value)
+    }
+
+    @Test("Jobs that start each other do not keep all that were before them alive")
+    func chainOfJobs() async throws {
+        let node = Node()
+        let interceptor = node.interceptor
+        let depth = Shared(-1)
+        let done = Gate()
+        @Sendable func hop(_ number: Int) async {
+            _ = try? await interceptor.idempotent(key: key("k-\(number)")) { _ -> Int in
+                guard number < 300 else {
+                    var length = 0
+                    var run = Run.current
+                    while let current = run {
+                        length += 1
+                        run = current.enclosing
+                    }
+                    let found = length
+                    depth.update { $0 = found }
+                    done.open()
+                    return number
+                }
+                Task {
+                    await node.log.wait(for: .completed, count: number + 1)
+                    await hop(number + 1)
+                }
+                return number
+            }
+        }
+        await hop(0)
+        await done.pass()
+        #expect(depth.value < 10)
     }
 
     @Test("The same key in another store is another matter")
