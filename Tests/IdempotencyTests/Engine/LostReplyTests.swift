@@ -145,6 +145,19 @@ struct LostReplyTests {
         #expect(try await node.another().interceptor.outcome(key: key()) { _ in "no" }.isReplay("charged"))
     }
 
+    @Test("Scenario 18: the caller is cancelled in the middle of the finish: it goes on, and completion is recorded")
+    func finishInterrupted() async throws {
+        let node = Node()
+        let hold = Gate()
+        node.store.disturb(write: 2, .holdThenFail(hold))
+        let task = node.interceptor.start(key()) { _ in "charged" }
+        await node.store.waitForWrites(2)
+        task.cancel()
+        hold.open()
+        #expect(try await task.value.isRun("charged"))
+        #expect(try await node.another().interceptor.outcome(key: key()) { _ in "no" }.isReplay("charged"))
+    }
+
     @Test("A store whose versions do not grow is called broken, and its claim runs nothing")
     func versionsMustGrow() async throws {
         let node = Node()

@@ -222,6 +222,44 @@ struct WaitingTests {
         }
     }
 
+    @Test("Scenario 39: a change between the reading of a record and the reply is not missed; the clock never moves")
+    func changeBetweenReadAndReply() async throws {
+        let a = Node().another(isWoken: true)
+        let step = Gate()
+        let stepped = Gate()
+        let finish = Gate()
+        let running = a.interceptor.start(key()) { execution in
+            await step.pass()
+            try await execution.step("one") {}
+            stepped.open()
+            await finish.pass()
+            return "A"
+        }
+        await a.log.wait(for: .claimed)
+        // The first read follows the subscription, the second one the wake-up by the step.
+        let slow = SlowReadingStore(a.memory, holdingRead: 2)
+        let log = EventLog()
+        let waiting = IdempotencyInterceptor(
+            store: slow,
+            observer: log,
+            runtime: IdempotencyRuntime(
+                clock: a.clock,
+                executor: globalConcurrentExecutor,
+                random: SeededGenerator(seed: 7)
+            )
+        ).start(key()) { _ in "no" }
+        await log.wait(for: .waiting)
+        // Asleep until its poll: the keeper of the other node sleeps longer.
+        await a.clock.waitForSleeper(within: .seconds(1))
+        step.open()
+        await stepped.pass()
+        await slow.hasRead.pass()
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+        slow.reply.open()
+        #expect(try await waiting.value.isReplay("A"))
+    }
+
     @Test("Scenario 39: a dropped notification is made good by a slow poll")
     func poll() async throws {
         let a = Node()

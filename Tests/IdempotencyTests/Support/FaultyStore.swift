@@ -14,6 +14,8 @@ final class FaultyStore: IdempotencyStore {
         case applyLater(when: Gate, done: Gate)
         /// Waits at the gate before the change.
         case hold(Gate)
+        /// Waits at the gate, and throws without a change.
+        case holdThenFail(Gate)
         /// Waits at the gate after the change, before the reply.
         case holdReply(Gate)
         /// Makes the change twice, and answers as the second one.
@@ -92,6 +94,9 @@ final class FaultyStore: IdempotencyStore {
         case .failBefore?, .loseReply?, .applyLater?: throw Down()
         case .fail(let error)?: throw error
         case .hold(let gate)?, .holdReply(let gate)?: await gate.pass()
+        case .holdThenFail(let gate)?:
+            await gate.pass()
+            throw Down()
         case .applyTwice?, .answer?, nil: break
         }
         return try await base.load(key)
@@ -139,6 +144,9 @@ final class FaultyStore: IdempotencyStore {
         case .hold(let gate):
             await gate.pass()
             return try await base.checkAndSet(key, expecting: expected, change)
+        case .holdThenFail(let gate):
+            await gate.pass()
+            throw Down()
         case .holdReply(let gate):
             let result = try await base.checkAndSet(key, expecting: expected, change)
             await gate.pass()

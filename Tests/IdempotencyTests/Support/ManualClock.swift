@@ -22,6 +22,8 @@ final class ManualClock: Clock, Sendable {
     var now: Instant { Instant(offset: state.withLock { $0.now }) }
     var minimumResolution: Duration { .nanoseconds(1) }
 
+    var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
     func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         await withUnsafeContinuation { continuation in
             let (isOver, watchers) = state.withLock { state -> (Bool, [UnsafeContinuation<Void, Never>]) in
