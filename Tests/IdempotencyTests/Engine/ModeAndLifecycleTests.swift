@@ -180,6 +180,17 @@ struct ModeAndLifecycleTests {
         #expect(await refusal { _ = try await running.value } == .leaseLost)
     }
 
+    @Test("An expired record answers nobody, however many others are still to be swept")
+    func expiredAnswersNobody() async throws {
+        let node = Node(try OperationPolicy(retention: .seconds(60), waitLimit: .seconds(1)))
+        for index in 0..<2000 { _ = try await node.interceptor.idempotent(key: key("k-\(index)")) { _ in 1 } }
+        node.clock.advance(by: .seconds(60))
+        // The youngest first: the sweep, a few at a time, has not come to them.
+        for index in (1000..<2000).reversed() {
+            #expect(try await node.interceptor.outcome(key: key("k-\(index)")) { _ in 2 }.isRun(2))
+        }
+    }
+
     @Test("Scenario 29: past its capacity the store refuses with a clear error, nothing runs, and nothing is evicted")
     func capacity() async throws {
         let node = Node(try OperationPolicy(retention: .seconds(60), waitLimit: .seconds(1)), capacity: 100)
