@@ -18,7 +18,7 @@ extension Engine {
             flights.handOver(run)
             return nil
         } catch let failure as StoreFailure {
-            let seen = failure.seen ?? claiming.found
+            let seen = claiming.found
             // Only then: a claim that is given back later counts as work under way before its flight ends.
             defer { flights.resolve(run, .unavailable(failure.underlying, seen: seen)) }
             return try withoutStore(run.call, run, failure.underlying, seen)
@@ -52,8 +52,6 @@ extension Engine {
     /// The store did not answer as often as a claim is tried.
     struct StoreFailure: Error {
         let underlying: any Error
-        /// What the store had said before.
-        var seen: StoredRecord?
     }
 
     /// The claim was ours, and is another's by now. This run is spent: the next one has a fresh claimant.
