@@ -1,22 +1,26 @@
 internal import Idempotency
 
-/// A record in its place. A class, so that the table's slots stay small and a write changes it where it is; only ever
-/// touched under its shard's lock.
+/// A record in its place. A class, so that a write changes it where it is; only ever touched under its shard's lock.
 @available(Idempotency 0.1, *)
 final class Entry {
     let key: IdempotencyKey
+    /// The next entry of the same chain in the table.
+    var next: Entry?
     var record: IdempotencyRecord
     var version: UInt64
     /// When a pending record's lease, or a finished record's retention, is over.
     var until: Nanoseconds
+    /// Where it stands in the table.
+    let hash: UInt32
     /// Where it stands in the expiry queue; -1: not in it.
-    var queueIndex = -1
+    var queueIndex: Int32 = -1
 
     init(key: IdempotencyKey, record: IdempotencyRecord, version: UInt64, until: Nanoseconds) {
         self.key = key
         self.record = record
         self.version = version
         self.until = until
+        hash = EntryTable.hash(of: key)
     }
 
     /// When it is forgotten; the end of time: never by itself.

@@ -12,25 +12,30 @@ struct ExpiryQueue {
     // The table owns the entries; an entry leaves the queue before it leaves the table.
     private var items: [Item] = []
 
-    /// The entry that expires first.
-    var first: (expiry: Nanoseconds, entry: Entry)? { items.first.map { ($0.expiry, $0.entry) } }
+    /// The entry that expires first, if it is time.
+    func first(expiredAt now: Nanoseconds) -> Entry? {
+        guard let first = items.first, first.expiry <= now else { return nil }
+        return first.entry
+    }
 
     /// Puts an entry where its expiry belongs, or takes it out if it never expires.
     mutating func update(_ entry: Entry) {
         let expiry = entry.expiry
         guard expiry != .max else { return remove(entry) }
         if entry.queueIndex < 0 {
-            entry.queueIndex = items.count
+            entry.queueIndex = Int32(items.count)
             items.append(Item(expiry: expiry, entry: entry))
+            siftUp(items.count - 1)
         } else {
-            items[entry.queueIndex].expiry = expiry
+            let index = Int(entry.queueIndex)
+            items[index].expiry = expiry
+            siftDown(siftUp(index))
         }
-        siftDown(siftUp(entry.queueIndex))
     }
 
     /// Takes an entry out.
     mutating func remove(_ entry: Entry) {
-        let index = entry.queueIndex
+        let index = Int(entry.queueIndex)
         guard index >= 0 else { return }
         entry.queueIndex = -1
         let last = items.removeLast()
@@ -43,9 +48,10 @@ struct ExpiryQueue {
 
     private mutating func place(_ item: Item, at index: Int) {
         items[index] = item
-        item.entry.queueIndex = index
+        item.entry.queueIndex = Int32(index)
     }
 
+    @discardableResult
     private mutating func siftUp(_ start: Int) -> Int {
         let item = items[start]
         var index = start

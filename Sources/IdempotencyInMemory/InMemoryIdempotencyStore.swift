@@ -64,30 +64,57 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
         expecting expected: RecordVersion?,
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
+        var found: StoredRecord?
+        let version: RecordVersion? =
+            switch change {
+            case .write(let record): try write(record, under: key, expecting: expected, found: &found)
+            case .remove: remove(key, expecting: expected, found: &found)
+            }
+        return version.map { .stored($0) } ?? .conflict(found)
+    }
+
+    private func remove(
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        found: inout StoredRecord?
+    ) -> RecordVersion? {
         let now = time.now()
-        let shard = shard(of: key)
-        var answer = shard.withState { $0.checkAndSet(key, expected, change, now) }
-        if case .full = answer.result {
-            // Full of what is not expired? Only then is it full.
-            for shard in shards { shard.withState { $0.sweep(now, atMost: .max) } }
-            answer = shard.withState { $0.checkAndSet(key, expected, change, now) }
-        }
+        let answer = shard(of: key).withState { $0.remove(key, expected, now, found: &found) }
         for wake in answer.wakes { wake() }
-        switch answer.result {
-        case .stored(let version): return .stored(version)
-        case .conflict(let found): return .conflict(found)
-        case .full:
-            throw IdempotencyError(
-                code: .capacityExceeded,
-                message:
-                    "The in-memory store holds \(room.capacity) unexpired records, its capacity. Nothing was stored; "
-                    + "raise the capacity, shorten the retention, or use a store on disk."
-            )
-        }
+        return answer.version
     }
 
     func shard(of key: IdempotencyKey) -> Shard {
         shards[key.storedHash & 63]
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension InMemoryIdempotencyStore: ImmediateIdempotencyStore {
+    package func write(
+        _ record: IdempotencyRecord,
+        under key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        found: inout StoredRecord?
+    ) throws -> RecordVersion? {
+        let now = time.now()
+        let shard = shard(of: key)
+        var answer = shard.withState { $0.write(record, key, expected, now, found: &found) }
+        if answer.isFull {
+            // Full of what is not expired? Only then is it full.
+            for shard in shards { shard.withState { $0.sweep(now, atMost: .max) } }
+            answer = shard.withState { $0.write(record, key, expected, now, found: &found) }
+            if answer.isFull {
+                throw IdempotencyError(
+                    code: .capacityExceeded,
+                    message:
+                        "The in-memory store holds \(room.capacity) unexpired records, its capacity. Nothing was stored; "
+                        + "raise the capacity, shorten the retention, or use a store on disk."
+                )
+            }
+        }
+        for wake in answer.wakes { wake() }
+        return answer.version
     }
 }
 

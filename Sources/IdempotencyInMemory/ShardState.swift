@@ -3,20 +3,17 @@ internal import Idempotency
 /// The records of a shard. Pure but for the room that it shares: no clock, no lock, no callback.
 @available(Idempotency 0.1, *)
 struct ShardState {
-    enum Result {
-        case stored(RecordVersion)
-        case conflict(StoredRecord?)
-        case full
-    }
-
+    /// What became of a change.
     struct Answer {
-        var result: Result
+        /// The new version; `nil`: the check failed, or there was no room.
+        var version: RecordVersion?
+        var isFull = false
         /// To be called after unlocking.
         var wakes: [@Sendable () -> Void] = []
     }
 
     private let room: Room
-    private var entries: [IdempotencyKey: Entry] = [:]
+    private var entries = EntryTable()
     private var queue = ExpiryQueue()
     private var lastVersion: UInt64
     private var subscribers: [IdempotencyKey: [UInt64: @Sendable () -> Void]] = [:]
@@ -32,52 +29,75 @@ struct ShardState {
 
     mutating func load(_ key: IdempotencyKey, _ now: Nanoseconds) -> StoredRecord? {
         sweep(now, atMost: 2)
-        guard let entry = entries[key], entry.expiry > now else { return nil }
+        guard let entry = entries.entry(of: key), entry.expiry > now else { return nil }
         return entry.stored(now)
     }
 
-    mutating func checkAndSet(
+    /// Writes a record if the version there is the one expected; else says what is there.
+    mutating func write(
+        _ record: IdempotencyRecord,
         _ key: IdempotencyKey,
         _ expected: RecordVersion?,
-        _ change: RecordChange,
-        _ now: Nanoseconds
+        _ now: Nanoseconds,
+        found: inout StoredRecord?
     ) -> Answer {
+        let entry = current(key, now)
+        guard entry?.version == expected?.rawValue else {
+            found = entry?.stored(now)
+            return Answer()
+        }
+        let until = now.addingClamped(record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds)
+        if let entry {
+            entry.record = record
+            entry.until = until
+            entry.version = lastVersion + 1
+            queue.update(entry)
+        } else {
+            guard room.take() else { return Answer(isFull: true) }
+            let entry = Entry(key: key, record: record, version: lastVersion + 1, until: until)
+            entries.insert(entry)
+            queue.update(entry)
+        }
+        return changed(key)
+    }
+
+    /// Takes away what is there if its version is the one expected; else says what is there.
+    mutating func remove(
+        _ key: IdempotencyKey,
+        _ expected: RecordVersion?,
+        _ now: Nanoseconds,
+        found: inout StoredRecord?
+    ) -> Answer {
+        let entry = current(key, now)
+        guard entry?.version == expected?.rawValue else {
+            found = entry?.stored(now)
+            return Answer()
+        }
+        if let entry { remove(entry) }
+        return changed(key)
+    }
+
+    /// What is there and not expired.
+    private mutating func current(_ key: IdempotencyKey, _ now: Nanoseconds) -> Entry? {
         // Two out for each one in: the table shrinks while it is used.
         sweep(now, atMost: 2)
-        var entry = entries[key]
-        if let expired = entry, expired.expiry <= now {
-            remove(expired)
-            entry = nil
-        }
-        guard entry?.version == expected?.rawValue else { return Answer(result: .conflict(entry?.stored(now))) }
-        if entry == nil, case .write = change, !room.take() { return Answer(result: .full) }
+        guard let entry = entries.entry(of: key) else { return nil }
+        if entry.expiry > now { return entry }
+        remove(entry)
+        return nil
+    }
+
+    private mutating func changed(_ key: IdempotencyKey) -> Answer {
         lastVersion += 1
-        switch change {
-        case .write(let record):
-            let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
-            let until = now.addingClamped(span)
-            if let entry {
-                entry.record = record
-                entry.version = lastVersion
-                entry.until = until
-                queue.update(entry)
-            } else {
-                let entry = Entry(key: key, record: record, version: lastVersion, until: until)
-                entries[key] = entry
-                queue.update(entry)
-            }
-        case .remove:
-            if let entry { remove(entry) }
-        }
-        let answer = Result.stored(RecordVersion(rawValue: lastVersion))
-        guard !subscribers.isEmpty, let waiting = subscribers[key] else { return Answer(result: answer) }
-        return Answer(result: answer, wakes: Array(waiting.values))
+        var answer = Answer(version: RecordVersion(rawValue: lastVersion))
+        if !subscribers.isEmpty, let waiting = subscribers[key] { answer.wakes = Array(waiting.values) }
+        return answer
     }
 
     /// Forgets what is expired, the earliest first.
     mutating func sweep(_ now: Nanoseconds, atMost limit: Int) {
         var left = limit
-        while left > 0, let (expiry, entry) = queue.first, expiry <= now {
+        while left > 0, let entry = queue.first(expiredAt: now) {
             remove(entry)
             left -= 1
         }
@@ -85,14 +105,8 @@ struct ShardState {
 
     private mutating func remove(_ entry: Entry) {
         queue.remove(entry)
-        entries[entry.key] = nil
+        entries.remove(entry)
         room.giveBack()
-        // A dictionary does not shrink by itself.
-        if entries.capacity > 64, entries.count < entries.capacity / 4 {
-            var smaller = [IdempotencyKey: Entry](minimumCapacity: entries.count)
-            for (key, entry) in entries { smaller[key] = entry }
-            entries = smaller
-        }
     }
 
     mutating func subscribe(to key: IdempotencyKey, _ wake: @escaping @Sendable () -> Void) -> UInt64 {

@@ -1,49 +1,22 @@
 @available(Idempotency 0.1, *)
 extension Engine {
     /// Decides what a call may do: joins the key's flight, and leads it or waits for its leader.
-    func acquire(_ call: Call) async throws -> Acquisition {
+    ///
+    /// - Parameter leading: The run with which the caller leads the key's flight already.
+    func acquire(_ call: Call, leading: Run? = nil) async throws -> Acquisition {
         switch call.policy.mode {
         case .enforce: break
         case .observeOnly: return try await observe(call)
         case .off: return .unprotected(nil)
         }
-        guard !isShutDown else { throw IdempotencyError.shutDown }
-        if Task.isCancelled { throw CancellationError() }
-        let enclosing = Run.current?.nearestInProgress
-        if enclosing != nil, isBeingRun(call.key, by: enclosing) { throw IdempotencyError.recursiveCall }
-        var deadline: Nanoseconds?
-        if let run = flights.lead(call, enclosing: enclosing) {
-            // The common case is one question to the store; whatever its answer leaves open is decided step by step.
-            let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
-            let sentAt = runtime.time.now()
-            let answer: StoreAnswer
-            do {
-                answer = .reply(try await store.checkAndSet(call.key, expecting: nil, .write(record)))
-            } catch {
-                answer = .failure(error)
-            }
-            if case .reply(.stored(let version)) = answer,
-                noteClaim(StoredRecord(version: version, claim: record), of: run, sentAt: sentAt)
-            {
-                return .run(run)
-            }
-            if case .reply(.conflict(let found?)) = answer, let acquisition = try replay(found, of: run) {
-                return acquisition
-            }
-            deadline = sentAt.addingClamped(call.policy.waitLimit.nanoseconds)
-            if let acquisition = try await lead(run, until: deadline, after: (record, sentAt, answer)) {
-                return acquisition
-            }
-        }
-        let waitsUntil = deadline ?? runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
+        let deadline = runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
+        if let leading, let acquisition = try await lead(leading, until: deadline) { return acquisition }
         while true {
-            try Task.checkCancellation()
-            let waiter = Waiter(call, enclosing: enclosing)
-            switch flights.join(waiter) {
+            switch flights.join(call, of: self, enclosing: try enter(call)) {
             case .leads(let run):
-                if let acquisition = try await lead(run, until: waitsUntil) { return acquisition }
-            case .waits(let leader):
-                if let acquisition = try await follow(waiter, leader, until: waitsUntil) { return acquisition }
+                if let acquisition = try await lead(run, until: deadline) { return acquisition }
+            case .waits(let waiter, let leader):
+                if let acquisition = try await follow(waiter, leader, until: deadline) { return acquisition }
             case .busy(let leader):
                 return .inProgress(remaining: leaseRemaining(of: leader))
             case .mismatched:
@@ -52,17 +25,16 @@ extension Engine {
             case .tooManyWaiters:
                 throw IdempotencyError.tooManyWaiters
             }
-            guard !isShutDown else { throw IdempotencyError.shutDown }
         }
     }
 
-    /// The usual duplicate: the record is done, and for the same payload.
-    private func replay(_ found: StoredRecord, of run: Run) throws -> Acquisition? {
-        guard case .done = found.record.state,
-            case .refused(let refusal) = RecordStateMachine.claim(found, run.call.claim(by: run.claimant))
-        else { return nil }
-        defer { flights.resolve(run, .observed(found)) }
-        return try settled(refusal, found, run.call)
+    /// Whether a call may ask for its key at all. Returns the run in whose handler it was made.
+    func enter(_ call: Call) throws -> Run? {
+        guard !isShutDown else { throw IdempotencyError.shutDown }
+        if Task.isCancelled { throw CancellationError() }
+        let enclosing = Run.current?.nearestInProgress
+        if enclosing != nil, isBeingRun(call.key, by: enclosing) { throw IdempotencyError.recursiveCall }
+        return enclosing
     }
 
     /// Waits for the leader of a flight. `nil`: join the key again.

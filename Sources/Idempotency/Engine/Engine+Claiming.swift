@@ -3,17 +3,11 @@ extension Engine {
     /// Claims the key for the leader of its flight, and ends or hands over the flight if there is nothing to run.
     ///
     /// `nil`: the key has to be joined again.
-    ///
-    /// - Parameter first: The claim that was sent already, and what became of it.
-    func lead(
-        _ run: Run,
-        until deadline: Nanoseconds?,
-        after first: Claiming.Attempt? = nil
-    ) async throws -> Acquisition? {
+    func lead(_ run: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         var claiming = Claiming(run, deadline: deadline)
         defer { claiming.subscription?.cancel() }
         do {
-            return try await claim(&claiming, first)
+            return try await claim(&claiming)
         } catch is LostAfterAll {
             flights.handOver(run)
             return nil
@@ -31,19 +25,17 @@ extension Engine {
 
     /// A claim under way.
     struct Claiming {
-        typealias Attempt = (record: IdempotencyRecord, sentAt: Nanoseconds, answer: StoreAnswer)
-
         let run: Run
         /// What is stored, as far as we know.
         var found: StoredRecord?
         /// Whose run we have waited for.
         var awaited: Claimant?
-        var deadline: Nanoseconds?
+        let deadline: Nanoseconds
         var subscription: (any StoreSubscription)?
         var races = 0
         var failures = 0
 
-        init(_ run: Run, deadline: Nanoseconds?) {
+        init(_ run: Run, deadline: Nanoseconds) {
             self.run = run
             self.deadline = deadline
         }
@@ -57,49 +49,44 @@ extension Engine {
     /// The claim was ours, and is another's by now. This run is spent: the next one has a fresh claimant.
     struct LostAfterAll: Error {}
 
-    private func claim(_ claiming: inout Claiming, _ first: Claiming.Attempt?) async throws -> Acquisition? {
+    private func claim(_ claiming: inout Claiming) async throws -> Acquisition? {
         let run = claiming.run
-        var attempt = first
         while true {
+            if Task.isCancelled { throw CancellationError() }
+            guard !isShutDown else { throw IdempotencyError.shutDown }
             let decision = RecordStateMachine.claim(claiming.found, run.call.claim(by: run.claimant))
-            if attempt == nil {
-                if Task.isCancelled { throw CancellationError() }
-                guard !isShutDown else { throw IdempotencyError.shutDown }
-                switch decision {
-                case .run(let record), .reconcile(let record), .exhaust(let record):
-                    if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
-                    attempt = await send(record, &claiming)
-                case .refused(.inProgress):
-                    guard let remaining = try await waitForChange(&claiming) else { continue }
-                    flights.handOver(run)
-                    return .inProgress(remaining: remaining)
-                case .refused(let refusal):
-                    guard let found = claiming.found else { throw IdempotencyError.contention }
-                    // Whoever waits judges the same record by its own policy and payload.
-                    defer { flights.resolve(run, .observed(found)) }
-                    return try settled(refusal, found, run.call)
-                }
+            let record: IdempotencyRecord
+            switch decision {
+            case .run(let next), .reconcile(let next), .exhaust(let next):
+                if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
+                record = next
+            case .refused(.inProgress):
+                guard let remaining = try await waitForChange(&claiming) else { continue }
+                flights.handOver(run)
+                return .inProgress(remaining: remaining)
+            case .refused(let refusal):
+                guard let found = claiming.found else { throw IdempotencyError.contention }
+                // Whoever waits judges the same record by its own policy and payload.
+                defer { flights.resolve(run, .observed(found)) }
+                return try settled(refusal, found, run.call)
             }
-            guard let (record, sentAt, answer) = attempt else { continue }
-            attempt = nil
+            let expected = claiming.found?.version
+            let sentAt = runtime.time.now()
             let seen: StoredRecord?
-            switch answer {
-            case .reply(.stored(let version)):
-                if let known = claiming.found, version <= known.version { throw IdempotencyError.versionDidNotGrow }
-                let stored = StoredRecord(version: version, claim: record)
-                if case .exhaust = decision { throw exhausted(run, stored) }
-                if noteClaim(stored, of: run, sentAt: sentAt, over: claiming.found), case .run = decision {
-                    return .run(run)
-                }
-                return try await enterWithCare(run, over: claiming.found, decision)
-            case .reply(.conflict(let found)):
+            switch await answer(to: record, expecting: expected, of: run) {
+            case .success(.stored(let version)):
+                if let expected, version <= expected { throw IdempotencyError.versionDidNotGrow }
+                if case .exhaust = decision { throw exhausted(run, StoredRecord(version: version, written: record)) }
+                hold(record, version, by: run, sentAt: sentAt)
+                return try await enterHandler(of: run, over: claiming.found, decision)
+            case .success(.conflict(let found)):
                 seen = found
             case .failure(let error):
                 seen = try await lookAfterFailure(error, &claiming)
             }
             if let seen, isClaim(seen.record, of: run) {
                 try await adopt(seen, run)
-                return try await enterWithCare(run, over: claiming.found, decision)
+                return try await enterHandler(of: run, over: claiming.found, decision)
             }
             claiming.found = seen
             claiming.races += 1
@@ -107,55 +94,39 @@ extension Engine {
         }
     }
 
-    private func send(_ record: IdempotencyRecord, _ claiming: inout Claiming) async -> Claiming.Attempt {
-        let sentAt = runtime.time.now()
+    private func answer(
+        to record: IdempotencyRecord,
+        expecting expected: RecordVersion?,
+        of run: Run
+    ) async -> Result<CheckAndSetResult, any Error> {
         do {
-            let reply = try await store.checkAndSet(
-                claiming.run.key,
-                expecting: claiming.found?.version,
-                .write(record)
-            )
-            return (record, sentAt, .reply(reply))
+            return .success(try await store.checkAndSet(run.key, expecting: expected, .write(record)))
         } catch {
-            return (record, sentAt, .failure(error))
+            return .failure(error)
         }
     }
 
-    /// Tells the run, the keeper and whoever waits that the claim is made. Returns whether the handler may be entered at
-    /// once; if not, ``enterWithCare(_:over:_:)`` says why.
-    func noteClaim(
-        _ stored: StoredRecord,
-        of run: Run,
-        sentAt: Nanoseconds,
-        over before: StoredRecord? = nil
-    ) -> Bool {
+    /// Tells the run, the keeper and whoever waits that the claim is made.
+    func hold(_ claim: IdempotencyRecord, _ version: RecordVersion, by run: Run, sentAt: Nanoseconds) {
         let renewUntil = sentAt.addingClamped(run.call.policy.maximumRunNanoseconds)
-        let (leaseEnd, due, isFollowed) = run.withState { state in
-            let isFollowed = state.claimed(stored, sentAt: sentAt, renewUntil: renewUntil)
-            return (state.leaseEnd, state.renewalDue, isFollowed)
+        let (due, isFollowed) = run.withState { state in
+            let isFollowed = state.claimed(StoredRecord(version: version, written: claim), sentAt: sentAt, renewUntil: renewUntil)
+            return (state.renewalDue, isFollowed)
         }
         keeper.watch(dueAt: due)
-        if isFollowed { flights.announceClaim(of: run, fingerprint: stored.record.fingerprint) }
-        let mayEnter = !Task.isCancelled && !isShutDown && runtime.time.now() < leaseEnd
-        if mayEnter, observer != nil { reportClaim(of: run, over: before) }
-        return mayEnter
+        if isFollowed { flights.announceClaim(of: run, fingerprint: claim.fingerprint) }
     }
 
-    private func reportClaim(of run: Run, over before: StoredRecord?) {
+    func reportClaim(of run: Run, over before: StoredRecord?) {
         let isTakeOver = before?.record.isPending ?? false
         report(isTakeOver ? .takenOver : .claimed, run.key, attempt: run.withState { $0.stored?.record.attempt ?? 0 })
     }
 
     /// The attempts were used up: that is written down now, for everybody.
     private func exhausted(_ run: Run, _ stored: StoredRecord) -> IdempotencyError {
-        let record = stored.record
-        run.withState { $0.end(stored) }
-        let remaining = record.isPending ? 0 : record.retentionNanoseconds
-        flights.resolve(
-            run,
-            .observed(StoredRecord(version: stored.version, record: record, remainingNanoseconds: remaining))
-        )
-        return .attemptsExhausted(record.attempt, isKnownWithoutEffect: !record.isPending)
+        run.withState { $0.end() }
+        flights.resolve(run, .observed(stored))
+        return .attemptsExhausted(stored.record.attempt, isKnownWithoutEffect: !stored.record.isPending)
     }
 
     // MARK: Lost replies
@@ -202,9 +173,9 @@ extension Engine {
 
     // MARK: Between the claim and the handler
 
-    /// The claim is ours, and something is in the way of running the handler at once.
-    private func enterWithCare(
-        _ run: Run,
+    /// The claim is ours: runs the handler, if nothing has come in between.
+    private func enterHandler(
+        of run: Run,
         over before: StoredRecord?,
         _ decision: RecordStateMachine.ClaimDecision
     ) async throws -> Acquisition? {

@@ -7,11 +7,8 @@ extension Engine {
         let event = RecordStateMachine.Event.complete(value, retention: policy.retentionNanoseconds)
         let outcome = await writer.write(event, of: run, isObserving ? .once : .untilLeaseEnds)
         switch outcome {
-        case .written(let stored):
-            flights.resolve(run, .observed(stored))
-            if observer != nil {
-                report(.completed, run.key, attempt: stored.record.attempt, duration: elapsed(run))
-            }
+        case .written:
+            if let stored = run.stored { concluded(run, stored) }
         case .lost, .ended, .refused:
             run.withState { $0.leave() }
             flights.handOver(run)
@@ -25,6 +22,16 @@ extension Engine {
             if !isObserving {
                 throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
             }
+        }
+    }
+
+    /// The result is recorded: whoever waits gets it.
+    ///
+    /// - Parameter stored: What is stored now; made only if somebody wants to know.
+    func concluded(_ run: Run, _ stored: @autoclosure () -> StoredRecord) {
+        flights.resolve(run, .observed(stored()))
+        if observer != nil {
+            report(.completed, run.key, attempt: run.attempt, duration: elapsed(run))
         }
     }
 
@@ -42,10 +49,11 @@ extension Engine {
         let isFinal = if case .fail(.final, _) = event { true } else { false }
         let isObserving = run.call.policy.mode == .observeOnly
         switch await writer.write(event, of: run, isFinal && !isObserving ? .untilLeaseEnds : .twice) {
-        case .written(let stored):
-            flights.resolve(run, .observed(stored))
-            let kind: IdempotencyEvent.Kind = stored.record.isPending ? .unknown : .failed
-            report(kind, run.key, attempt: stored.record.attempt, duration: elapsed(run), error: thrown)
+        case .written:
+            flights.resolve(run)
+            let record = run.stored?.record
+            let kind: IdempotencyEvent.Kind = record?.isPending ?? false ? .unknown : .failed
+            report(kind, run.key, attempt: record?.attempt ?? 0, duration: elapsed(run), error: thrown)
             return thrown
         case .lost, .ended, .refused:
             run.withState { $0.leave() }

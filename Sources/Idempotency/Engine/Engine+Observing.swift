@@ -3,7 +3,7 @@ extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
         guard !isShutDown else { return .unprotected(nil) }
-        let run = flights.makeLooseRun(call, enclosing: Run.current?.nearestInProgress)
+        let run = flights.makeLooseRun(call, of: self, enclosing: Run.current?.nearestInProgress)
         let asked = call.claim(by: run.claimant)
         var found: StoredRecord?
         do {
@@ -22,7 +22,7 @@ extension Engine {
                 let sentAt = runtime.time.now()
                 switch try await store.checkAndSet(call.key, expecting: found?.version, .write(record)) {
                 case .stored(let version):
-                    let stored = StoredRecord(version: version, claim: record)
+                    let stored = StoredRecord(version: version, written: record)
                     _ = run.withState { $0.claimed(stored, sentAt: sentAt, renewUntil: sentAt) }
                     report(.claimed, call.key, attempt: record.attempt)
                     return .run(run)

@@ -7,7 +7,7 @@ extension Engine {
         var answer: Reconciliation
         var cause: (any Error)?
         do {
-            answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run, self)) }
+            answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run)) }
             if case .failed(let failure) = answer {
                 try KeyText.validate(type(of: failure).failureName, "The name of the failure \(type(of: failure))")
             }
@@ -29,9 +29,10 @@ extension Engine {
             event = .abandon(.notReconciled)
         }
         switch await writer.write(event, of: run, .untilLeaseEnds) {
-        case .written(let stored):
+        case .written:
             if case .runAgain = answer { return .run(run) }
-            flights.resolve(run, .observed(stored))
+            guard let stored = run.stored else { return nil }
+            flights.resolve(run)
             if case .stillUnknown = answer {
                 report(.unknown, run.key, attempt: stored.record.attempt, error: cause)
                 return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))

@@ -3,24 +3,38 @@ extension Engine {
     /// Runs the handler in the caller's isolation if the key allows it; else answers with what is kept.
     ///
     /// Generic over as little as can be: whatever is decided about the key is decided without the handler's type.
-    func execute<Value>(
+    func execute<Kind: ResultKind>(
+        _ kind: Kind.Type,
         _ call: Call,
         failures: [any FinalFailure.Type],
         ending: inout CallEnding,
-        keep: (Value) -> StoredValue,
-        restore: (StoredValue) throws -> Value,
-        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
-    ) async throws -> Value {
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
+    ) async throws -> Kind.Value {
         for failure in failures { try KeyText.validate(failure.failureName, "The name of the failure \(failure)") }
-        switch try await acquire(call) {
+        let immediateStore = call.policy.mode == .enforce ? immediateStore : nil
+        let acquisition: Acquisition
+        if let immediateStore {
+            switch try acquireAtOnce(call, from: immediateStore) {
+            case .decided(let decided): acquisition = decided
+            case .leads(let run): acquisition = try await acquire(call, leading: run)
+            case .joins: acquisition = try await acquire(call)
+            }
+        } else {
+            acquisition = try await acquire(call)
+        }
+        switch acquisition {
         case .run(let run):
-            let value: Value
+            let value: Kind.Value
             do {
-                value = try await Run.$current.withValue(run) { try await handler(IdempotentExecution(run, self)) }
+                value = try await Run.$current.withValue(run) { try await handler(IdempotentExecution(run)) }
             } catch {
                 throw await concludeFailure(run, error, failures)
             }
-            try await conclude(run, keep(value))
+            let kept = kind.keep(value, by: self, limit: call.policy.maximumResultSize)
+            if let immediateStore, concludeAtOnce(run, kept, in: immediateStore) {
+                return value
+            }
+            try await conclude(run, kept)
             return value
         case .unprotected(let run):
             defer { run?.withState { $0.leave() } }
@@ -32,7 +46,10 @@ extension Engine {
                     } else {
                         try await handler(execution)
                     }
-                if let run { settleLater(run, .complete(keep(value), retention: call.policy.retentionNanoseconds)) }
+                if let run {
+                    let kept = kind.keep(value, by: self, limit: call.policy.maximumResultSize)
+                    settleLater(run, .complete(kept, retention: call.policy.retentionNanoseconds))
+                }
                 return value
             } catch {
                 let (event, thrown) = classify(error, call.policy.lapse.recorded, call, failures)
@@ -41,7 +58,7 @@ extension Engine {
             }
         case .replay(let stored):
             ending = .replayed
-            return try restore(stored)
+            return try kind.restore(stored, by: self)
         case .failed(let failure, let attempt):
             throw rethrown(failure, attempt, failures)
         case .inProgress(let remaining):
@@ -54,25 +71,23 @@ extension Engine {
     }
 
     /// Runs the handler in a task of its own, which goes on when the caller is cancelled.
-    func executeInOwnTask<Value: Sendable>(
+    func executeInOwnTask<Kind: ResultKind>(
+        _ kind: Kind.Type,
         _ call: Call,
         failures: [any FinalFailure.Type],
         ending: inout CallEnding,
-        keep: @escaping @Sendable (Value) -> StoredValue,
-        restore: @escaping @Sendable (StoredValue) throws -> Value,
-        handler: @escaping @Sendable (IdempotentExecution) async throws -> Value
-    ) async throws -> Value {
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> Kind.Value
+    ) async throws -> Kind.Value where Kind.Value: Sendable {
         try Task.checkCancellation()
-        let result = OneShot<(Result<Value, any Error>, CallEnding)>()
+        let result = OneShot<(Result<Kind.Value, any Error>, CallEnding)>()
         _ = Task(executorPreference: runtime.handlerExecutor) {
             var ending = CallEnding.ran
             do {
                 let value = try await self.execute(
+                    kind,
                     call,
                     failures: failures,
                     ending: &ending,
-                    keep: keep,
-                    restore: restore,
                     handler: handler
                 )
                 result.fire((.success(value), ending))

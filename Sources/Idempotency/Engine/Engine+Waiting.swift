@@ -9,8 +9,7 @@ extension Engine {
         let policy = run.call.policy
         guard let known = claiming.found else { return nil }
         claiming.awaited = known.record.claimant
-        let deadline = claiming.deadline ?? runtime.time.now().addingClamped(policy.waitLimit.nanoseconds)
-        claiming.deadline = deadline
+        let deadline = claiming.deadline
         if run.withState({ $0.waitForAnother() }) {
             // The first time: whoever does not want to wait for runs need not wait for this one either.
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)

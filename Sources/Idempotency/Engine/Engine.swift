@@ -5,6 +5,7 @@ import Synchronization
 final class Engine: Sendable {
     let store: any IdempotencyStore
     let wakingStore: (any WakingIdempotencyStore)?
+    let immediateStore: (any ImmediateIdempotencyStore)?
     let codec: any IdempotencyCodec
     let observer: (any IdempotencyObserver)?
     let runtime: IdempotencyRuntime
@@ -12,7 +13,8 @@ final class Engine: Sendable {
     let flights: FlightTable
     let writer: RecordWriter
     let keeper: LeaseKeeper
-    private let storeID: ObjectIdentifier
+    /// Names the store: the same key in another store is another matter.
+    let storeID: ObjectIdentifier
     let background = BackgroundWork()
     private let shutDown = Atomic(false)
 
@@ -24,12 +26,13 @@ final class Engine: Sendable {
     ) {
         self.store = store
         self.wakingStore = store as? any WakingIdempotencyStore
+        self.immediateStore = store as? any ImmediateIdempotencyStore
         self.codec = codec
         self.observer = observer
         self.runtime = runtime
         let timers = Timers(runtime)
         let storeID = type(of: store) is AnyClass ? ObjectIdentifier(store as AnyObject) : ObjectIdentifier(timers)
-        let flights = FlightTable(runtime.random, storeID: storeID)
+        let flights = FlightTable(runtime.random)
         let writer = RecordWriter(store: store, runtime: runtime, timers: timers, observer: observer)
         self.timers = timers
         self.storeID = storeID
@@ -48,7 +51,7 @@ final class Engine: Sendable {
     func isBeingRun(_ key: IdempotencyKey, by enclosing: Run?) -> Bool {
         var run = enclosing
         while let current = run {
-            if current.storeID == storeID, current.key == key, current.withState({ $0.isInProgress }) { return true }
+            if current.engine.storeID == storeID, current.key == key, current.withState({ $0.isInProgress }) { return true }
             run = current.enclosing
         }
         return false

@@ -8,7 +8,7 @@ import Synchronization
 final class FlightTable: Sendable {
     enum Join {
         case leads(Run)
-        case waits(on: Run)
+        case waits(Waiter, on: Run)
         case busy(Run)
         case mismatched
         case tooManyWaiters
@@ -24,7 +24,6 @@ final class FlightTable: Sendable {
         var flights: [Flight] = []
         /// Two, so that a claimant has 128 random bits.
         var random: (high: SplitMix64, low: SplitMix64)
-        let storeID: ObjectIdentifier
 
         func index(of key: IdempotencyKey) -> Int? {
             let hash = key.storedHash
@@ -36,13 +35,13 @@ final class FlightTable: Sendable {
             flights.firstIndex { $0.leader === run }
         }
 
-        mutating func makeRun(_ call: Call, enclosing: Run?) -> Run {
+        mutating func makeRun(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
             let claimant = Claimant(high: random.high.next(), low: random.low.next())
-            return Run(call, claimant: claimant, enclosing: enclosing, storeID: storeID)
+            return Run(call, of: engine, claimant: claimant, enclosing: enclosing)
         }
 
-        mutating func begin(_ call: Call, enclosing: Run?) -> Run {
-            let run = makeRun(call, enclosing: enclosing)
+        mutating func begin(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
+            let run = makeRun(call, of: engine, enclosing: enclosing)
             flights.append(Flight(hash: call.key.storedHash, leader: run))
             return run
         }
@@ -57,9 +56,9 @@ final class FlightTable: Sendable {
     private final class Shard: Sendable {
         let state: Mutex<State>
 
-        init(_ random: RandomSource, storeID: ObjectIdentifier) {
+        init(_ random: RandomSource) {
             let generators = (SplitMix64(seed: random.next()), SplitMix64(seed: random.next()))
-            state = Mutex(State(random: generators, storeID: storeID))
+            state = Mutex(State(random: generators))
         }
     }
 
@@ -68,8 +67,8 @@ final class FlightTable: Sendable {
     private let drained = Mutex<[OneShot<Void>]>([])
     private let isDraining = Atomic(false)
 
-    init(_ random: RandomSource, storeID: ObjectIdentifier) {
-        shards = (0..<256).map { _ in Shard(random, storeID: storeID) }
+    init(_ random: RandomSource) {
+        shards = (0..<256).map { _ in Shard(random) }
     }
 
     private func shard(of key: IdempotencyKey) -> Shard {
@@ -79,37 +78,38 @@ final class FlightTable: Sendable {
     // MARK: Joining
 
     /// Leads the key if nobody does.
-    func lead(_ call: Call, enclosing: Run?) -> Run? {
+    func lead(_ call: Call, of engine: Engine, enclosing: Run?) -> Run? {
         shard(of: call.key).state.withLock { state in
-            state.index(of: call.key) == nil ? state.begin(call, enclosing: enclosing) : nil
+            state.index(of: call.key) == nil ? state.begin(call, of: engine, enclosing: enclosing) : nil
         }
     }
 
     /// A run for a key that is in no flight, for callers that block nobody.
-    func makeLooseRun(_ call: Call, enclosing: Run?) -> Run {
-        shard(of: call.key).state.withLock { $0.makeRun(call, enclosing: enclosing) }
+    func makeLooseRun(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
+        shard(of: call.key).state.withLock { $0.makeRun(call, of: engine, enclosing: enclosing) }
     }
 
     /// Leads the key, or waits for whoever does.
-    func join(_ waiter: Waiter) -> Join {
-        let call = waiter.call
-        return shard(of: call.key).state.withLock { state in
+    func join(_ call: Call, of engine: Engine, enclosing: Run?) -> Join {
+        shard(of: call.key).state.withLock { state in
             guard let index = state.index(of: call.key) else {
-                return .leads(state.begin(call, enclosing: waiter.enclosing))
+                return .leads(state.begin(call, of: engine, enclosing: enclosing))
             }
             let leader = state.flights[index].leader
+            let isPatient = call.policy.waitLimit > .zero
             // The shard's lock is held around the run's, never the other way round.
             let (isHeld, kept) = leader.withState { run in
-                run.follow(impatiently: !waiter.isPatient || call.fingerprint != nil)
+                run.follow(impatiently: !isPatient || call.fingerprint != nil)
                 return (run.phase != .claiming || run.isWaitingForAnother, run.stored?.record.fingerprint)
             }
             if isHeld {
                 if let kept, let asked = call.fingerprint, kept != asked { return .mismatched }
-                if !waiter.isPatient { return .busy(leader) }
+                if !isPatient { return .busy(leader) }
             }
             guard state.flights[index].waiters.count < call.policy.maximumWaiters else { return .tooManyWaiters }
+            let waiter = Waiter(call, enclosing: enclosing)
             state.flights[index].waiters.append(waiter)
-            return .waits(on: leader)
+            return .waits(waiter, on: leader)
         }
     }
 
@@ -143,12 +143,20 @@ final class FlightTable: Sendable {
         for (waiter, wake) in wakes { waiter.signal.fire(wake) }
     }
 
+    /// Ends the flight, and tells everybody who waits what its run left in the store.
+    func resolve(_ run: Run) {
+        resolve(run, run.stored.map { .observed($0) } ?? .busy)
+    }
+
     /// Ends the flight and tells everybody who waits.
-    func resolve(_ run: Run, _ wake: Waiter.Wake) {
+    func resolve(_ run: Run, _ wake: @autoclosure () -> Waiter.Wake) {
         let waiters = shard(of: run.key).state.withLock { state in
             state.index(ledBy: run).map { state.remove(at: $0) } ?? []
         }
-        for waiter in waiters { waiter.signal.fire(wake) }
+        if !waiters.isEmpty {
+            let wake = wake()
+            for waiter in waiters { waiter.signal.fire(wake) }
+        }
         noteRemoval()
     }
 
@@ -163,7 +171,7 @@ final class FlightTable: Sendable {
                     return nil
                 }
                 let waiter = state.flights[index].waiters.removeFirst()
-                let heir = state.makeRun(waiter.call, enclosing: waiter.enclosing)
+                let heir = state.makeRun(waiter.call, of: leaving.engine, enclosing: waiter.enclosing)
                 // Who stays wants to hear of the heir's claim as well.
                 if !state.flights[index].waiters.isEmpty { heir.withState { $0.follow(impatiently: true) } }
                 state.flights[index].leader = heir

@@ -11,13 +11,11 @@ extension IdempotencyInterceptor {
         _ ending: inout CallEnding,
         _ handler: Handler<Value>
     ) async throws -> Value {
-        let codec = engine.codec
-        return try await engine.execute(
+        try await engine.execute(
+            CodableResult<Value>.self,
             call,
             failures: failures,
             ending: &ending,
-            keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
-            restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
             handler: handler
         )
     }
@@ -29,14 +27,7 @@ extension IdempotencyInterceptor {
         _ ending: inout CallEnding,
         _ handler: Handler<Void>
     ) async throws {
-        try await engine.execute(
-            call,
-            failures: failures,
-            ending: &ending,
-            keep: { .void },
-            restore: { try ResultKeeping.restoreVoid(from: $0) },
-            handler: handler
-        )
+        try await engine.execute(VoidResult.self, call, failures: failures, ending: &ending, handler: handler)
     }
 
     func runInOwnTask<Value: Codable & Sendable>(
@@ -45,13 +36,11 @@ extension IdempotencyInterceptor {
         _ ending: inout CallEnding,
         _ handler: @escaping OwnTaskHandler<Value>
     ) async throws -> Value {
-        let codec = engine.codec
-        return try await engine.executeInOwnTask(
+        try await engine.executeInOwnTask(
+            CodableResult<Value>.self,
             call,
             failures: failures,
             ending: &ending,
-            keep: { ResultKeeping.keep($0, with: codec, limit: call.policy.maximumResultSize) },
-            restore: { try ResultKeeping.restore(Value.self, from: $0, with: codec) },
             handler: handler
         )
     }
@@ -62,13 +51,6 @@ extension IdempotencyInterceptor {
         _ ending: inout CallEnding,
         _ handler: @escaping OwnTaskHandler<Void>
     ) async throws {
-        try await engine.executeInOwnTask(
-            call,
-            failures: failures,
-            ending: &ending,
-            keep: { .void },
-            restore: { try ResultKeeping.restoreVoid(from: $0) },
-            handler: handler
-        )
+        try await engine.executeInOwnTask(VoidResult.self, call, failures: failures, ending: &ending, handler: handler)
     }
 }

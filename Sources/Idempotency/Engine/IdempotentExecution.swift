@@ -1,33 +1,39 @@
 /// What a handler knows of its run, and the steps it can take under it.
 @available(Idempotency 0.1, *)
 public struct IdempotentExecution: Sendable {
-    /// The key that is being run.
-    public let key: IdempotencyKey
-    /// The token of this run's claim, for a downstream system that refuses stale ones. `nil` if the handler runs without
-    /// protection: the store was down and the policy fails open, or the operation's mode is off or observes only.
-    public let token: FencingToken?
-    /// Which attempt of the key this is; the first is 1.
-    public let attempt: Int
+    private enum Context {
+        case run(Run)
+        case unprotected(IdempotencyKey)
+    }
 
-    private let run: Run?
-    private let engine: Engine?
+    private let context: Context
 
-    init(_ run: Run, _ engine: Engine) {
-        let (token, attempt) = run.withState { ($0.token, $0.stored?.record.attempt ?? 1) }
-        self.key = run.key
-        self.token = token
-        self.attempt = attempt
-        self.run = run
-        self.engine = engine
+    init(_ run: Run) {
+        context = .run(run)
     }
 
     init(unprotected key: IdempotencyKey) {
-        self.key = key
-        token = nil
-        attempt = 1
-        run = nil
-        engine = nil
+        context = .unprotected(key)
     }
+
+    private var run: Run? {
+        if case .run(let run) = context { run } else { nil }
+    }
+
+    /// The key that is being run.
+    public var key: IdempotencyKey {
+        switch context {
+        case .run(let run): run.key
+        case .unprotected(let key): key
+        }
+    }
+
+    /// The token of this run's claim, for a downstream system that refuses stale ones. `nil` if the handler runs without
+    /// protection: the store was down and the policy fails open, or the operation's mode is off or observes only.
+    public var token: FencingToken? { run?.withState { $0.token } }
+
+    /// Which attempt of the key this is; the first is 1.
+    public var attempt: Int { run?.withState { $0.stored?.record.attempt } ?? 1 }
 
     /// Whether an earlier attempt of this key was begun.
     public var isRerun: Bool { attempt > 1 }
@@ -35,9 +41,9 @@ public struct IdempotentExecution: Sendable {
     /// How long the lease holds without renewal, by this process's clock and on the safe side; zero once it is lost.
     /// `nil` if the handler runs without protection.
     public var leaseRemaining: Duration? {
-        guard let run, let engine else { return nil }
+        guard let run else { return nil }
         if run.withState({ $0.phase }) != .held { return .zero }
-        return engine.leaseRemaining(of: run)
+        return run.engine.leaseRemaining(of: run)
     }
 
     /// Makes sure that the key is still this run's. Call it right before an effect that nothing else guards.
@@ -47,8 +53,8 @@ public struct IdempotentExecution: Sendable {
     /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/leaseLost`` if another claimed the key, or with
     ///   ``IdempotencyError/Code/storeUnavailable`` if the lease is over and the store does not answer.
     public func checkLease() async throws {
-        guard let run, let engine else { return }
-        try await engine.assureLease(of: run)
+        guard let run else { return }
+        try await run.engine.assureLease(of: run)
     }
 
     /// A stable key for a call that this operation makes downstream: every attempt of this key gets the same one.
@@ -72,13 +78,13 @@ public struct IdempotentExecution: Sendable {
         _ name: String,
         _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
-        guard let run, let engine else { return try await body() }
-        if let kept = try await engine.beginStep(name, of: run) {
-            return try ResultKeeping.restore(Value.self, from: kept, with: engine.codec)
+        guard let run else { return try await body() }
+        if let kept = try await run.engine.beginStep(name, of: run) {
+            return try ResultKeeping.restore(Value.self, from: kept, with: run.engine.codec)
         }
         let value = try await body()
         let limit = run.call.policy.maximumResultSize
-        try await engine.endStep(name, ResultKeeping.keep(value, with: engine.codec, limit: limit), of: run)
+        try await run.engine.endStep(name, ResultKeeping.keep(value, with: run.engine.codec, limit: limit), of: run)
         return value
     }
 
@@ -90,10 +96,10 @@ public struct IdempotentExecution: Sendable {
     /// - Throws: As ``step(_:_:)-(String,()->Value)``.
     @_disfavoredOverload
     public func step(_ name: String, _ body: nonisolated(nonsending) () async throws -> Void) async throws {
-        guard let run, let engine else { return try await body() }
-        if let kept = try await engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
+        guard let run else { return try await body() }
+        if let kept = try await run.engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
         try await body()
-        try await engine.endStep(name, .void, of: run)
+        try await run.engine.endStep(name, .void, of: run)
     }
 
     /// Refuses a step whose result could not be kept.

@@ -41,7 +41,8 @@ final class LeaseKeeper: Sendable {
     private func plan(_ due: Nanoseconds) {
         guard due != .max, !isStopped.load(ordering: .relaxed) else { return }
         guard nextLook.min(due, ordering: .sequentiallyConsistent).oldValue > due else { return }
-        _ = timers.schedule(at: due) { self.look() }
+        // Weakly: an interceptor that nobody has any more must not live on until the timer fires.
+        _ = timers.schedule(at: due) { [weak self] in self?.look() }
     }
 
     private func look() {

@@ -14,7 +14,8 @@ final class RecordWriter: Sendable {
     }
 
     enum Outcome {
-        case written(StoredRecord)
+        /// Acknowledged; the run knows what is stored now.
+        case written
         /// The key is another's, or its record is gone. Nothing was changed.
         case lost
         /// The run had ended before.
@@ -43,50 +44,22 @@ final class RecordWriter: Sendable {
 
     /// Makes a run's next write, whatever happens to the task that asks for it.
     func write(_ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence) async -> Outcome {
-        var turn = run.askForTurn()
-        if let wait = turn.wait {
-            await wait.value()
-            turn = run.withState { $0.turn }
-        }
-        defer { run.endWriting() }
-        var answer: StoreAnswer?
-        if !Task.isCancelled {
-            // Nearly always this one call is all.
-            if turn.phase == .held, !turn.isUncertain, let current = turn.stored {
-                switch Self.apply(event, of: run, to: current) {
-                case .failure(let refused):
-                    return .refused(refused.refusal)
-                case .success(let record):
-                    // Only a renewed lease is counted from here.
-                    let sentAt = record.leaseNanoseconds > 0 ? runtime.time.now() : 0
-                    do {
-                        let reply = try await store.checkAndSet(run.key, expecting: current.version, .write(record))
-                        if case .stored(let version) = reply, version > current.version {
-                            return .written(note(record, version, of: run, sentAt: sentAt))
-                        }
-                        answer = .reply(reply)
-                    } catch {
-                        answer = .failure(error)
-                    }
-                }
-            }
-            if let outcome = await push(event, of: run, turn, after: answer, persistence, stopsWhenCancelled: true) {
-                return outcome
-            }
-            answer = nil
+        await run.takeTurn()?.value()
+        defer { run.endTurn() }
+        if !Task.isCancelled, let outcome = await push(event, of: run, persistence, stopsWhenCancelled: true) {
+            return outcome
         }
         // A store may give up when its caller is cancelled. This write must not, so it goes on in a task that is not.
         return await Task(executorPreference: runtime.executor) {
-            let turn = run.withState { $0.turn }
-            return await self.push(event, of: run, turn, after: nil, persistence, stopsWhenCancelled: false) ?? .ended
+            await self.push(event, of: run, persistence, stopsWhenCancelled: false) ?? .ended
         }.value
     }
 
     /// Renews a run's lease.
     func renew(_ run: Run) async {
         switch await write(.renew, of: run, .once) {
-        case .written(let stored):
-            observer?.observe(IdempotencyEvent(.renewed, run.key.scope, attempt: stored.record.attempt))
+        case .written:
+            observer?.observe(IdempotencyEvent(.renewed, run.key.scope, attempt: run.stored?.record.attempt ?? 0))
         case .failed(let error):
             observer?.observe(IdempotencyEvent(.notRenewed, run.key.scope, error: error))
         case .lost, .ended, .refused:
@@ -95,45 +68,34 @@ final class RecordWriter: Sendable {
     }
 
     /// Tries to make a write. `nil`: the task was cancelled, and nobody knows whether the write was made.
-    ///
-    /// - Parameter first: What became of the first call, if it was made already.
     private func push(
         _ event: RecordStateMachine.Event,
         of run: Run,
-        _ turn: RunState.Turn,
-        after first: StoreAnswer?,
         _ persistence: Persistence,
         stopsWhenCancelled: Bool
     ) async -> Outcome? {
-        guard turn.phase == .held, var current = turn.stored else { return turn.phase == .lost ? .lost : .ended }
-        var answer = first
-        var mustRead = turn.isUncertain
         var failures = 0
         var races = 0
         while true {
             do {
                 let found: StoredRecord?
-                if mustRead {
+                switch run.turn(for: event) {
+                case .lost: return .lost
+                case .ended: return .ended
+                case .refused(let refusal): return .refused(refusal)
+                case .read:
                     found = try await store.load(run.key)
-                } else {
-                    let record: IdempotencyRecord
-                    switch Self.apply(event, of: run, to: current) {
-                    case .success(let next): record = next
-                    case .failure(let refused): return .refused(refused.refusal)
-                    }
+                case .write(let record, let expected):
                     let sentAt = runtime.time.now()
-                    let reply: CheckAndSetResult
-                    switch answer {
-                    case .reply(let known)?: reply = known
-                    case .failure(let error)?: throw error
-                    case nil: reply = try await store.checkAndSet(run.key, expecting: current.version, .write(record))
-                    }
-                    answer = nil
-                    switch reply {
+                    switch try await store.checkAndSet(run.key, expecting: expected, .write(record)) {
                     case .stored(let version):
-                        guard version > current.version else { throw IdempotencyError.versionDidNotGrow }
-                        return .written(note(record, version, of: run, sentAt: sentAt))
+                        guard version > expected else { throw IdempotencyError.versionDidNotGrow }
+                        run.wrote(record, version, sentAt: sentAt)
+                        return .written
                     case .conflict(let conflicting):
+                        if let conflicting, conflicting.record.claimant == run.claimant {
+                            guard conflicting.version > expected else { throw IdempotencyError.versionDidNotGrow }
+                        }
                         found = conflicting
                     }
                 }
@@ -145,15 +107,10 @@ final class RecordWriter: Sendable {
                 guard found.record.isPending else { return try await confirm(found, of: run) }
                 races += 1
                 guard races < 16 else { throw IdempotencyError.contention }
-                guard mustRead || found.version > current.version else { throw IdempotencyError.versionDidNotGrow }
                 let now = runtime.time.now()
                 run.withState { $0.adopt(found, at: now) }
-                current = found
-                mustRead = false
             } catch {
-                answer = nil
                 failures += 1
-                mustRead = true
                 run.withState { $0.replyLost() }
                 observer?.observe(IdempotencyEvent(.storeFailed, run.key.scope, error: error))
                 if stopsWhenCancelled, Task.isCancelled { return nil }
@@ -166,57 +123,12 @@ final class RecordWriter: Sendable {
     private func confirm(_ found: StoredRecord, of run: Run) async throws -> Outcome {
         switch try await store.checkAndSet(run.key, expecting: found.version, .write(found.record)) {
         case .stored(let version):
-            return .written(note(found.record, version, of: run, sentAt: 0))
+            run.wrote(found.record, version, sentAt: 0)
+            return .written
         case .conflict:
             run.withState { $0.lose() }
             return .lost
         }
-    }
-
-    private func note(
-        _ record: IdempotencyRecord,
-        _ version: RecordVersion,
-        of run: Run,
-        sentAt: Nanoseconds
-    ) -> StoredRecord {
-        let isHeld = record.isPending && record.leaseNanoseconds > 0
-        let remaining = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
-        let stored = StoredRecord(version: version, record: record, remainingNanoseconds: remaining)
-        run.withState { state in
-            guard isHeld else { return state.end(stored) }
-            let renewUntil = state.startedAt.addingClamped(run.call.policy.maximumRunNanoseconds)
-            state.wrote(stored, sentAt: sentAt, renewUntil: renewUntil)
-        }
-        return stored
-    }
-
-    private static func apply(
-        _ event: RecordStateMachine.Event,
-        of run: Run,
-        to current: StoredRecord
-    ) -> Result<IdempotencyRecord, RecordStateMachine.EventRefused> {
-        RecordStateMachine.apply(
-            withoutRepetition(event, current),
-            by: run.claimant,
-            to: current,
-            lease: run.call.policy.leaseNanoseconds
-        )
-    }
-
-    /// A checkpoint or a restart that is there already was written by a call whose reply was lost: then only the lease is
-    /// renewed.
-    private static func withoutRepetition(
-        _ event: RecordStateMachine.Event,
-        _ current: StoredRecord
-    ) -> RecordStateMachine.Event {
-        // A record whose hook is being asked says what is not known; a restarted one does not.
-        if case .restart = event, current.record.state == .pending(unknown: nil) { return .renew }
-        if case .checkpoint(let checkpoint) = event,
-            current.record.checkpoints.contains(where: { UTF8Text.areEqual($0.name, checkpoint.name) })
-        {
-            return .renew
-        }
-        return event
     }
 
     /// Waits before the next call. `false`: there is none.

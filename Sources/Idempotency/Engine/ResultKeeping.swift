@@ -2,12 +2,16 @@
 @available(Idempotency 0.1, *)
 enum ResultKeeping {
     /// What is kept of a value: itself, or a tombstone where it is too large or cannot be encoded.
-    static func keep<Value: Codable>(_ value: Value, with codec: any IdempotencyCodec, limit: Int) -> StoredValue {
+    static func keep<Value: Codable>(
+        _ value: Value,
+        with codec: @autoclosure () -> any IdempotencyCodec,
+        limit: Int
+    ) -> StoredValue {
         let stored: StoredValue
         if Value.self == [UInt8].self {
             stored = .bytes(value as! [UInt8])
         } else {
-            guard let bytes = try? codec.encode(value) else { return .omitted(.notEncodable) }
+            guard let bytes = try? codec().encode(value) else { return .omitted(.notEncodable) }
             stored = .encoded(bytes)
         }
         return stored.byteCount > limit ? .omitted(.tooLarge) : stored
@@ -16,14 +20,14 @@ enum ResultKeeping {
     static func restore<Value: Codable>(
         _ type: Value.Type,
         from stored: StoredValue,
-        with codec: any IdempotencyCodec
+        with codec: @autoclosure () -> any IdempotencyCodec
     ) throws(IdempotencyError) -> Value {
         switch stored {
         case .bytes(let bytes) where Value.self == [UInt8].self:
             return bytes as! Value
         case .encoded(let bytes) where Value.self != [UInt8].self:
             do {
-                return try codec.decode(Value.self, from: bytes)
+                return try codec().decode(Value.self, from: bytes)
             } catch {
                 throw .undecodable("as \(Value.self)", cause: error)
             }

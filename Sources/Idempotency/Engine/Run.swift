@@ -10,12 +10,11 @@ final class Run: Sendable {
 
     let call: Call
     let claimant: Claimant
-    /// Names the store: the same key in another store is another matter.
-    let storeID: ObjectIdentifier
+    let engine: Engine
     private let state: Mutex<RunState>
 
-    init(_ call: Call, claimant: Claimant, enclosing: Run?, storeID: ObjectIdentifier) {
-        self.storeID = storeID
+    init(_ call: Call, of engine: Engine, claimant: Claimant, enclosing: Run?) {
+        self.engine = engine
         self.call = call
         self.claimant = claimant
         state = Mutex(RunState(enclosing: enclosing))
@@ -43,13 +42,53 @@ final class Run: Sendable {
         state.withLock(body)
     }
 
-    /// Asks for the turn to write. It is there when the answer has nothing to wait for; end it with ``endWriting()``.
-    func askForTurn() -> RunState.Turn {
-        state.withLock { $0.askForTurn() }
+    /// What the last acknowledged write left in the store.
+    var stored: StoredRecord? { withState { $0.stored } }
+
+    /// Which attempt of the key this is; the first is 1.
+    var attempt: Int { withState { $0.stored?.record.attempt ?? 1 } }
+
+    /// Takes the turn to write, or gets in line for it: then the signal says when it has come. End it with ``endTurn()``.
+    func takeTurn() -> OneShot<Void>? {
+        state.withLock { $0.takeTurn() }
     }
 
-    func endWriting() {
-        let next = state.withLock { $0.endWriting() }
+    /// Takes the turn if nobody has it, and there is nothing to do but to write `record` over the version returned.
+    func takeTurnAtOnce(
+        for event: RecordStateMachine.Event,
+        record: inout IdempotencyRecord?
+    ) -> RecordVersion? {
+        state.withLock {
+            $0.takeTurnAtOnce(for: event, by: claimant, lease: call.policy.leaseNanoseconds, record: &record)
+        }
+    }
+
+    /// What whoever has the turn is to do now.
+    func turn(for event: RecordStateMachine.Event) -> RunState.Turn {
+        state.withLock { $0.turn(for: event, by: claimant, lease: call.policy.leaseNanoseconds) }
+    }
+
+    /// Gives the turn to whoever is next in line.
+    func endTurn() {
+        let next = state.withLock { $0.endTurn() }
+        next?.fire(())
+    }
+
+    /// A write was acknowledged.
+    func wrote(_ record: IdempotencyRecord, _ version: RecordVersion, sentAt: Nanoseconds) {
+        let written = StoredRecord(version: version, written: record)
+        state.withLock { state in
+            let renewUntil = state.startedAt.addingClamped(call.policy.maximumRunNanoseconds)
+            state.wrote(written, sentAt: sentAt, renewUntil: renewUntil)
+        }
+    }
+
+    /// The last write was acknowledged. Gives the turn to whoever is next in line, who will find nothing left to do.
+    func wroteLast() {
+        let next = state.withLock { state in
+            state.end()
+            return state.endTurn()
+        }
         next?.fire(())
     }
 }

@@ -31,12 +31,33 @@ struct RunState {
     private(set) var isWaitingForAnother = false
     /// Whether the handler has been left although the record is not finished.
     private(set) var hasLeft = false
-    /// Wakes the run while it waits for another interceptor's run.
-    var waitSignal: OneShot<WaitEnd>?
-    /// By their bytes, as everywhere: `String` calls some different texts equal.
-    private var stepNames: Set<[UInt8]> = []
     private var isWriting = false
-    private var turns: [OneShot<Void>] = []
+    private var keptSeldom: Seldom?
+
+    private var hasSeldom: Bool { keptSeldom != nil }
+
+    private var seldom: Seldom {
+        get { keptSeldom ?? Seldom() }
+        _modify {
+            if keptSeldom == nil { keptSeldom = Seldom() }
+            yield &keptSeldom!
+        }
+    }
+
+    /// Wakes the run while it waits for another interceptor's run.
+    var waitSignal: OneShot<WaitEnd>? {
+        get { keptSeldom?.waitSignal }
+        set { seldom.waitSignal = newValue }
+    }
+
+    /// What most runs never need, kept apart because every call makes a state.
+    private struct Seldom {
+        var waitSignal: OneShot<WaitEnd>?
+        /// By their bytes, as everywhere: `String` calls some different texts equal.
+        var stepNames: Set<[UInt8]> = []
+        /// Who waits for the turn to write.
+        var line: [OneShot<Void>] = []
+    }
 
     init(enclosing: Run?) {
         self.enclosing = enclosing
@@ -56,9 +77,10 @@ struct RunState {
         return hasImpatientFollowers
     }
 
-    /// A write was acknowledged that leaves the run holding its claim.
+    /// A write was acknowledged.
     mutating func wrote(_ written: StoredRecord, sentAt: Nanoseconds, renewUntil: Nanoseconds) {
         stored = written
+        guard written.record.isPending, written.record.leaseNanoseconds > 0 else { return end() }
         phase = .held
         isUncertain = false
         leaseEnd = sentAt.addingClamped(written.record.leaseNanoseconds)
@@ -95,8 +117,8 @@ struct RunState {
         renewalDue = .max
     }
 
-    mutating func end(_ stored: StoredRecord?) {
-        if let stored { self.stored = stored }
+    /// Nothing is left to write.
+    mutating func end() {
         phase = .ended
         renewalDue = .max
     }
@@ -123,39 +145,86 @@ struct RunState {
 
     // MARK: One writer at a time
 
-    /// What a writer finds when its turn has come.
-    struct Turn {
-        /// To be waited for first, where another write is under way; what is said here holds no more then.
-        var wait: OneShot<Void>?
-        var phase: Phase
-        var stored: StoredRecord?
-        var isUncertain: Bool
+    /// What a writer is to do.
+    enum Turn {
+        /// Write this over that version.
+        case write(IdempotencyRecord, over: RecordVersion)
+        /// A reply was lost: read what is there first.
+        case read
+        case refused(RecordStateMachine.Refusal)
+        case lost
+        case ended
     }
 
-    mutating func askForTurn() -> Turn {
-        var wait: OneShot<Void>?
-        if isWriting {
-            wait = OneShot<Void>()
-            turns.append(wait!)
-        }
-        isWriting = true
-        return Turn(wait: wait, phase: phase, stored: stored, isUncertain: isUncertain)
-    }
-
-    var turn: Turn { Turn(wait: nil, phase: phase, stored: stored, isUncertain: isUncertain) }
-
-    mutating func endWriting() -> OneShot<Void>? {
-        if turns.isEmpty {
-            isWriting = false
+    /// Takes the turn to write, or gets in line for it: then the signal says when it has come.
+    mutating func takeTurn() -> OneShot<Void>? {
+        guard isWriting else {
+            isWriting = true
             return nil
         }
-        return turns.removeFirst()
+        let signal = OneShot<Void>()
+        seldom.line.append(signal)
+        return signal
+    }
+
+    /// Takes the turn if nobody has it, and there is nothing to do but to write.
+    ///
+    /// - Parameter record: What to write; set only if the answer is not `nil`.
+    /// - Returns: The version that it goes over; `nil`: the turn was not taken.
+    mutating func takeTurnAtOnce(
+        for event: RecordStateMachine.Event,
+        by claimant: Claimant,
+        lease: Nanoseconds,
+        record: inout IdempotencyRecord?
+    ) -> RecordVersion? {
+        guard !isWriting, phase == .held, !isUncertain, let version = stored?.version else { return nil }
+        record = stored?.record
+        guard RecordStateMachine.apply(event, by: claimant, to: &record, at: version, lease: lease) == nil else {
+            return nil
+        }
+        isWriting = true
+        return version
+    }
+
+    /// What whoever has the turn is to do for its event: the pure transition, applied to what the store was last seen to hold.
+    func turn(for event: RecordStateMachine.Event, by claimant: Claimant, lease: Nanoseconds) -> Turn {
+        switch phase {
+        case .lost: return .lost
+        case .claiming, .ended: return .ended
+        case .held: break
+        }
+        guard let stored, !isUncertain else { return .read }
+        var record: IdempotencyRecord? = stored.record
+        let event = withoutRepetition(event)
+        let refusal = RecordStateMachine.apply(event, by: claimant, to: &record, at: stored.version, lease: lease)
+        if let refusal { return .refused(refusal) }
+        return record.map { .write($0, over: stored.version) } ?? .ended
+    }
+
+    /// A checkpoint or a restart that is there already was written by a call whose reply was lost: then only the lease is
+    /// renewed.
+    private func withoutRepetition(_ event: RecordStateMachine.Event) -> RecordStateMachine.Event {
+        // A record whose hook is being asked says what is not known; a restarted one does not.
+        if case .restart = event, stored?.record.state == .pending(unknown: nil) { return .renew }
+        if case .checkpoint(let checkpoint) = event,
+            stored?.record.checkpoints.contains(where: { UTF8Text.areEqual($0.name, checkpoint.name) }) ?? false
+        {
+            return .renew
+        }
+        return event
+    }
+
+    /// Gives the turn to whoever is next in line.
+    mutating func endTurn() -> OneShot<Void>? {
+        if hasSeldom, !seldom.line.isEmpty { return seldom.line.removeFirst() }
+        isWriting = false
+        return nil
     }
 
     // MARK: Steps
 
     /// Whether the name is new in this run.
     mutating func beginStep(_ name: String) -> Bool {
-        stepNames.insert(Array(name.utf8)).inserted
+        seldom.stepNames.insert(Array(name.utf8)).inserted
     }
 }

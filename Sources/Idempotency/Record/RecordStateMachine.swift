@@ -132,33 +132,47 @@ enum RecordStateMachine {
         )
     }
 
-    /// Applies a claimant's event to what is stored. `nil`: nothing, or expired.
+    /// Applies a claimant's event to a record. Returns why it is left as it is, if it is.
+    ///
+    /// In place: a record is large, and every execution ends with one.
+    ///
+    /// - Parameters:
+    ///   - record: What is stored. `nil`: nothing, or expired.
+    ///   - version: The version of what is stored.
     static func apply(
         _ event: Event,
         by claimant: Claimant,
-        to stored: StoredRecord?,
+        to record: inout IdempotencyRecord?,
+        at version: RecordVersion,
         lease: Nanoseconds
-    ) -> Result<IdempotencyRecord, EventRefused> {
-        guard let stored else { return .failure(EventRefused(.absent)) }
-        var record = stored.record
-        guard record.claimant == claimant else { return .failure(EventRefused(.notTheClaimant)) }
+    ) -> Refusal? {
+        guard case .some = record else { return .absent }
+        return apply(event, by: claimant, to: &record!, at: version, lease: lease)
+    }
+
+    private static func apply(
+        _ event: Event,
+        by claimant: Claimant,
+        to record: inout IdempotencyRecord,
+        at version: RecordVersion,
+        lease: Nanoseconds
+    ) -> Refusal? {
+        guard record.claimant == claimant else { return .notTheClaimant }
         switch record.state {
-        case .done(let value): return .failure(EventRefused(.done(value)))
-        case .failed(let failure): return .failure(EventRefused(.failed(failure)))
-        case .pending(.attemptsExhausted): return .failure(EventRefused(.unknown(.attemptsExhausted)))
+        case .done(let value): return .done(value)
+        case .failed(let failure): return .failed(failure)
+        case .pending(.attemptsExhausted): return .unknown(.attemptsExhausted)
         case .pending: break
         }
-        if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
+        if case .restart(let maximum?) = event, record.attemptNumber >= maximum { return .unknown(.attemptsExhausted) }
+        if record.tokenNumber == 0 { record.tokenNumber = version.rawValue }
         switch event {
         case .renew:
             record.leaseNanoseconds = lease
         case .checkpoint(let checkpoint):
             record.checkpoints.append(checkpoint)
             record.leaseNanoseconds = lease
-        case .restart(let maximumAttempts):
-            if let maximumAttempts, record.attemptNumber >= maximumAttempts {
-                return .failure(EventRefused(.unknown(.attemptsExhausted)))
-            }
+        case .restart:
             record.state = .pending(unknown: nil)
             if record.attemptNumber < .max { record.attemptNumber += 1 }
             record.isKnownWithoutEffect = true
@@ -180,7 +194,7 @@ enum RecordStateMachine {
             record.leaseNanoseconds = 0
             record.isKnownWithoutEffect = false
         }
-        return .success(record)
+        return nil
     }
 
     /// Decides a revocation from what is stored. `nil`: nothing, or expired.

@@ -22,9 +22,10 @@ public struct StoredRecord: Equatable, Sendable {
         self.init(version: version, record: record, remainingNanoseconds: remaining.nanoseconds)
     }
 
-    /// A claim that was stored a moment ago.
-    init(version: RecordVersion, claim record: IdempotencyRecord) {
-        self.init(version: version, record: record, remainingNanoseconds: record.leaseNanoseconds)
+    /// A record that was stored a moment ago.
+    init(version: RecordVersion, written record: IdempotencyRecord) {
+        let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
+        self.init(version: version, record: record, remainingNanoseconds: span)
     }
 
     package init(version: RecordVersion, record: IdempotencyRecord, remainingNanoseconds: Nanoseconds) {

@@ -1,0 +1,52 @@
+/// The common cases on a store that answers without waiting: a free key is claimed, a kept result is replayed, a run ends.
+///
+/// Nothing is decided here that the general path would decide otherwise. Whatever is not common is left to it, and it asks
+/// the store again.
+@available(Idempotency 0.1, *)
+extension Engine {
+    /// What could be decided at once.
+    enum Opening {
+        case decided(Acquisition)
+        /// The key's flight is led, and the claim is still to be made.
+        case leads(Run)
+        /// Somebody leads the key's flight.
+        case joins
+    }
+
+    /// Claims the key, or replays its result.
+    func acquireAtOnce(_ call: Call, from store: any ImmediateIdempotencyStore) throws -> Opening {
+        let enclosing = try enter(call)
+        guard let run = flights.lead(call, of: self, enclosing: enclosing) else { return .joins }
+        let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
+        let sentAt = runtime.time.now()
+        var found: StoredRecord?
+        // An error is the general path's to report; it meets it again.
+        if let version = try? store.write(record, under: call.key, expecting: nil, found: &found) {
+            hold(record, version, by: run, sentAt: sentAt)
+            if observer != nil { reportClaim(of: run, over: nil) }
+            return .decided(.run(run))
+        }
+        guard let found, case .done = found.record.state,
+            case .refused(let refusal) = RecordStateMachine.claim(found, call.claim(by: run.claimant))
+        else { return .leads(run) }
+        defer { flights.resolve(run, .observed(found)) }
+        return .decided(try settled(refusal, found, call))
+    }
+
+    /// Records what the handler returned. `false`: it could not be done at once, and nothing is changed.
+    func concludeAtOnce(_ run: Run, _ value: StoredValue, in store: any ImmediateIdempotencyStore) -> Bool {
+        let event = RecordStateMachine.Event.complete(value, retention: run.call.policy.retentionNanoseconds)
+        var record: IdempotencyRecord?
+        guard let expected = run.takeTurnAtOnce(for: event, record: &record) else { return false }
+        var found: StoredRecord?
+        guard let version = try? store.write(record!, under: run.key, expecting: expected, found: &found),
+            version > expected
+        else {
+            run.endTurn()
+            return false
+        }
+        run.wroteLast()
+        concluded(run, StoredRecord(version: version, written: record!))
+        return true
+    }
+}
