@@ -14,8 +14,12 @@ final class Room: Sendable {
 
     /// Takes room for one record, if there is any.
     func take() -> Bool {
-        if taken.wrappingAdd(1, ordering: .relaxed).newValue <= capacity { return true }
-        giveBack()
+        var known = taken.load(ordering: .relaxed)
+        while known < capacity {
+            let (isTaken, actual) = taken.weakCompareExchange(expected: known, desired: known + 1, ordering: .relaxed)
+            if isTaken { return true }
+            known = actual
+        }
         return false
     }
 

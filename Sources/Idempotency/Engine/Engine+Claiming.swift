@@ -76,7 +76,9 @@ extension Engine {
             switch await answer(to: record, expecting: expected, of: run) {
             case .success(.stored(let version)):
                 if let expected, version <= expected { throw IdempotencyError.versionDidNotGrow }
-                if case .exhaust = decision { throw exhausted(run, StoredRecord(version: version, written: record)) }
+                if case .exhaust = decision {
+                    throw exhausted(run, StoredRecord(version: version, written: record))
+                }
                 hold(record, version, by: run, sentAt: sentAt)
                 return try await enterHandler(of: run, over: claiming.found, decision)
             case .success(.conflict(let found)):

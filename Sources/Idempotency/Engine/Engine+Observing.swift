@@ -22,8 +22,8 @@ extension Engine {
                 let sentAt = runtime.time.now()
                 switch try await store.checkAndSet(call.key, expecting: found?.version, .write(record)) {
                 case .stored(let version):
-                    let stored = StoredRecord(version: version, written: record)
-                    _ = run.withState { $0.claimed(stored, sentAt: sentAt, renewUntil: sentAt) }
+                    flights.add(loose: run)
+                    hold(record, version, by: run, sentAt: sentAt)
                     report(.claimed, call.key, attempt: record.attempt)
                     return .run(run)
                 case .conflict(let actual):
@@ -32,6 +32,8 @@ extension Engine {
             }
         } catch {
             report(.storeFailed, call.key, error: error)
+            // The claim may be there: then it ends as the run does.
+            return .unprotected(run)
         }
         return .unprotected(nil)
     }

@@ -24,14 +24,17 @@ extension Engine {
         case .failed(let failure):
             event = .fail(stored(failure, limit: policy.maximumResultSize), retention: policy.retentionNanoseconds)
         case .runAgain:
-            event = .restart(maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) })
+            event = .restart(
+                maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) },
+                retention: policy.retentionNanoseconds
+            )
         case .stillUnknown:
             event = .abandon(.notReconciled)
         }
         switch await writer.write(event, of: run, .untilLeaseEnds) {
         case .written:
-            if case .runAgain = answer { return .run(run) }
             guard let stored = run.stored else { return nil }
+            if case .runAgain = answer, stored.record.isPending { return .run(run) }
             flights.resolve(run)
             if case .stillUnknown = answer {
                 report(.unknown, run.key, attempt: stored.record.attempt, error: cause)
@@ -41,12 +44,7 @@ extension Engine {
             case .refused(let refusal): return try settled(refusal, stored, run.call)
             case .run, .reconcile, .exhaust: return nil
             }
-        case .refused:
-            // Only a restart is refused, when the attempts are used up: nobody runs it any more.
-            _ = await writer.write(.abandon(.attemptsExhausted), of: run, .twice)
-            let attempt = run.withState { $0.stored?.record.attempt ?? 0 }
-            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
-        case .lost, .ended:
+        case .lost, .ended, .refused:
             throw IdempotencyError.leaseLost(nil)
         case .failed(let error):
             throw IdempotencyError.storeUnavailable(error)

@@ -37,7 +37,12 @@ extension Engine {
             try await conclude(run, kept)
             return value
         case .unprotected(let run):
-            defer { run?.withState { $0.leave() } }
+            // A shutdown waits for what may still have a claim to finish.
+            if run != nil { background.begin() }
+            defer {
+                run?.withState { $0.leave() }
+                if run != nil { background.end() }
+            }
             do {
                 let execution = IdempotentExecution(unprotected: call.key)
                 let value =

@@ -51,7 +51,8 @@ final class Engine: Sendable {
     func isBeingRun(_ key: IdempotencyKey, by enclosing: Run?) -> Bool {
         var run = enclosing
         while let current = run {
-            if current.engine.storeID == storeID, current.key == key, current.withState({ $0.isInProgress }) { return true }
+            let isSame = current.engine.storeID == storeID && current.key == key
+            if isSame, current.withState({ $0.isInProgress }) { return true }
             run = current.enclosing
         }
         return false

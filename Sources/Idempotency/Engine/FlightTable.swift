@@ -17,6 +17,8 @@ final class FlightTable: Sendable {
     private struct Flight {
         let hash: Int
         var leader: Run
+        /// Whether nobody may join: the run blocks nobody.
+        var isLoose = false
         var waiters: [Waiter] = []
     }
 
@@ -27,7 +29,7 @@ final class FlightTable: Sendable {
 
         func index(of key: IdempotencyKey) -> Int? {
             let hash = key.storedHash
-            return flights.firstIndex { $0.hash == hash && $0.leader.key == key }
+            return flights.firstIndex { $0.hash == hash && !$0.isLoose && $0.leader.key == key }
         }
 
         /// Where the key's flight is, if this run leads it.
@@ -87,6 +89,13 @@ final class FlightTable: Sendable {
     /// A run for a key that is in no flight, for callers that block nobody.
     func makeLooseRun(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
         shard(of: call.key).state.withLock { $0.makeRun(call, of: engine, enclosing: enclosing) }
+    }
+
+    /// The claim of a run that blocks nobody is made: it is renewed, and awaited by a shutdown, as the others are.
+    func add(loose run: Run) {
+        shard(of: run.key).state.withLock {
+            $0.flights.append(Flight(hash: run.key.storedHash, leader: run, isLoose: true))
+        }
     }
 
     /// Leads the key, or waits for whoever does.

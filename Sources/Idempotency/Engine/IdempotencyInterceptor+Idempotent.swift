@@ -15,7 +15,7 @@ extension IdempotencyInterceptor {
     ///   - handler: The work; `[UInt8]` is kept as it is, everything else through the codec.
     /// - Returns: The handler's result, of this call or of the first.
     /// - Throws: What the handler throws; a final failure that is kept; ``IdempotencyError`` with
-    ///   ``IdempotencyError/Code/inProgress`` or ``IdempotencyError/Code/outcomeUnknown`` where ``outcome(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``
+    ///   ``IdempotencyError/Code/inProgress`` or ``IdempotencyError/Code/outcomeUnknown`` where `outcome(key:fingerprint:failures:handler:)`
     ///   would return a value, and with any other code if the call could not be decided or its result not be recorded.
     public func idempotent<Value: Codable>(
         key: IdempotencyKey,

@@ -5,7 +5,7 @@
 extension IdempotencyInterceptor {
     /// Runs the handler unless the key has a result already, and says which it was.
     ///
-    /// As ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``, with the outcome as a
+    /// As `idempotent(key:fingerprint:failures:handler:)`, with the outcome as a
     /// value: a run, a replay, still in progress, or not known.
     ///
     /// - Parameters:

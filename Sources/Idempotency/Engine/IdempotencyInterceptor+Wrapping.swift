@@ -12,7 +12,7 @@ extension IdempotencyInterceptor {
     ///   - fingerprint: What counts as the same request; by default all of it.
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     public func idempotent<Request: Encodable, Value: Codable>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -36,7 +36,7 @@ extension IdempotencyInterceptor {
     ///   - fingerprint: What counts as the same request; by default all of it.
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     @_disfavoredOverload
     public func idempotent<Request: Encodable>(
         key: @escaping (Request) throws -> IdempotencyKey,
@@ -77,7 +77,7 @@ extension IdempotencyInterceptor {
     ///   - fingerprint: What counts as the same request; return `nil` to check nothing.
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     public func idempotent<Request, Value: Codable>(
         key: @escaping (Request) throws -> IdempotencyKey,
         fingerprint: @escaping (Request) throws -> Fingerprint?,
@@ -101,7 +101,7 @@ extension IdempotencyInterceptor {
     ///   - fingerprint: What counts as the same request; return `nil` to check nothing.
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     @_disfavoredOverload
     public func idempotent<Request>(
         key: @escaping (Request) throws -> IdempotencyKey,

@@ -13,7 +13,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     public func idempotent<Request: Encodable & Sendable, Value: Codable & Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint? = { try Fingerprint(of: $0) },
@@ -40,7 +40,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     @_disfavoredOverload
     public func idempotent<Request: Encodable & Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
@@ -85,7 +85,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     public func idempotent<Request: Sendable, Value: Codable & Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,
         fingerprint: @escaping @Sendable (Request) throws -> Fingerprint?,
@@ -112,7 +112,7 @@ extension IdempotencyInterceptor {
     ///   - failures: The error types that are final answers, kept and thrown again like a result.
     ///   - task: `.own`: the handler goes on when the caller is cancelled.
     ///   - handler: The work.
-    /// - Returns: A function that runs the handler once per key, and throws as ``idempotent(key:fingerprint:failures:handler:)-(_,_,_,(IdempotentExecution)->Value)``.
+    /// - Returns: A function that runs the handler once per key, and throws as `idempotent(key:fingerprint:failures:handler:)`.
     @_disfavoredOverload
     public func idempotent<Request: Sendable>(
         key: @escaping @Sendable (Request) throws -> IdempotencyKey,

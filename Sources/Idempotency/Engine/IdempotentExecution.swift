@@ -93,7 +93,7 @@ public struct IdempotentExecution: Sendable {
     /// - Parameters:
     ///   - name: The step's name, unique in this run; keep it as long as records live.
     ///   - body: The step; runs in the caller's isolation.
-    /// - Throws: As ``step(_:_:)-(String,()->Value)``.
+    /// - Throws: As the step that returns a value.
     @_disfavoredOverload
     public func step(_ name: String, _ body: nonisolated(nonsending) () async throws -> Void) async throws {
         guard let run else { return try await body() }

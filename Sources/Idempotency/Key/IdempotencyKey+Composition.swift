@@ -31,7 +31,7 @@ extension IdempotencyKey {
     ///
     /// - Parameters:
     ///   - scope: Where the key counts.
-    ///   - parts: One or more parts; see ``init(scope:composing:)-([String])``.
+    ///   - parts: One or more parts; see ``init(scope:composing:)-(_,[String])``.
     /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidKey``.
     public init(scope: IdempotencyScope, composing parts: String...) throws(IdempotencyError) {
         try self.init(scope: scope, composing: parts)

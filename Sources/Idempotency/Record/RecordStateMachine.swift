@@ -18,8 +18,8 @@
 ///
 /// ¹ `.rerun`: pending, attempt + 1. `.reconcile`: pending, to ask the hook, if the caller has one. `.refuse`: unknown.
 /// The stricter of the record's and the claim's policy counts.
-/// ² Attempt + 1; past the cap on attempts, failed if all are known to be without effect, else unknown for good.
-/// A restart past the cap is refused as unknown, and the engine abandons the record.
+/// ² Attempt + 1; past the cap on attempts, failed if all are known to be without effect, as after a restart, else unknown
+/// for good.
 /// ³ Only by the record's claimant; wherever there is a record, anybody else is refused as "not the claimant". A record whose attempts are used up
 /// takes no event at all. A claim that is given back (`fail` as never entered) goes back to what it was: retryable, or
 /// unknown if only the hook was to be asked.
@@ -44,7 +44,8 @@ enum RecordStateMachine {
         case renew
         case checkpoint(Checkpoint)
         /// The reconcile hook says that the effect did not happen: the claim that asked it becomes a run.
-        case restart(maximumAttempts: UInt32?)
+        /// Past the cap nobody runs it any more, and it has failed.
+        case restart(maximumAttempts: UInt32?, retention: Nanoseconds)
         case complete(StoredValue, retention: Nanoseconds)
         case fail(StoredFailure, retention: Nanoseconds)
         /// Nobody knows: lapsed from now on, with the reason kept.
@@ -164,7 +165,6 @@ enum RecordStateMachine {
         case .pending(.attemptsExhausted): return .unknown(.attemptsExhausted)
         case .pending: break
         }
-        if case .restart(let maximum?) = event, record.attemptNumber >= maximum { return .unknown(.attemptsExhausted) }
         if record.tokenNumber == 0 { record.tokenNumber = version.rawValue }
         switch event {
         case .renew:
@@ -172,6 +172,10 @@ enum RecordStateMachine {
         case .checkpoint(let checkpoint):
             record.checkpoints.append(checkpoint)
             record.leaseNanoseconds = lease
+        case .restart(let maximumAttempts?, let retention) where record.attemptNumber >= maximumAttempts:
+            record.state = .failed(.attemptsExhausted)
+            record.isKnownWithoutEffect = true
+            finish(&record, retention)
         case .restart:
             record.state = .pending(unknown: nil)
             if record.attemptNumber < .max { record.attemptNumber += 1 }

@@ -36,6 +36,37 @@ struct ModeAndLifecycleTests {
         #expect(try await node.interceptor.outcome(key: key("k-2")) { _ in 2 }.isRun(2))
     }
 
+    @Test("Observe only: a claim whose reply was lost ends as its run does")
+    func observeOnlyLostReply() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        node.store.disturb(write: 1, .loseReply)
+        #expect(try await node.interceptor.outcome(key: key()) { _ in 1 }.isRun(1))
+        #expect(await node.interceptor.shutdown(within: .seconds(60)) == 0)
+        #expect(try await node.another(.standard).interceptor.outcome(key: key()) { _ in 2 }.isReplay(1))
+    }
+
+    @Test("Observe only: a long run keeps its claim, and a shutdown waits for it")
+    func observeOnlyLongRun() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        let finish = Gate()
+        let run = node.interceptor.start(key()) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.log.wait(for: .claimed)
+        await node.clock.waitForSleeper(within: .seconds(10))
+        node.clock.advance(by: .seconds(10))
+        await node.log.wait(for: .renewed)
+        node.clock.advance(by: .seconds(25))
+        let enforcing = node.another(try OperationPolicy(waitLimit: .zero)).interceptor
+        #expect(try await enforcing.outcome(key: key()) { _ in "no" }.isInProgress)
+        let shutdown = Task { await node.interceptor.shutdown(within: .seconds(3600)) }
+        finish.open()
+        #expect(await shutdown.value == 0)
+        #expect(try await run.value.isRun("A"))
+        #expect(try await enforcing.outcome(key: key()) { _ in "no" }.isReplay("A"))
+    }
+
     @Test("Off: everything runs, and the store is not asked")
     func off() async throws {
         let node = Node(try OperationPolicy(mode: .off))

@@ -11,7 +11,8 @@ struct RecordEventTests {
 
     /// The columns.
     static let events: [RecordStateMachine.Event] = [
-        .renew, .checkpoint(step), .restart(maximumAttempts: nil), .restart(maximumAttempts: 1),
+        .renew, .checkpoint(step), .restart(maximumAttempts: nil, retention: 8000),
+        .restart(maximumAttempts: 1, retention: 8000),
         .complete(result, retention: 8000), .fail(final, retention: 8000),
         .fail(.retryable(.didNotHappen), retention: 8000), .fail(.retryable(.neverEntered), retention: 8000),
         .fail(.retryable(.threw), retention: 8000), .abandon(.lapsed), .abandon(.handlerThrew),
@@ -19,7 +20,7 @@ struct RecordEventTests {
         .abandon(.attemptsExhausted), .fail(.revoked, retention: 8000), .fail(.attemptsExhausted, retention: 8000),
     ]
 
-    static let applied = "ok ok ok spent ok ok ok ok ok ok ok ok ok ok ok"
+    static let applied = "ok ok ok ok ok ok ok ok ok ok ok ok ok ok ok"
     static let table = WordTable(
         """
         absent                  | \(columns("absent"))
@@ -86,6 +87,11 @@ struct RecordEventTests {
         case .checkpoint:
             next.leaseNanoseconds = 600
             next.checkpoints = record.checkpoints + [Self.step]
+        case .restart(1?, _):
+            next.state = .failed(.attemptsExhausted)
+            next.isKnownWithoutEffect = true
+            next.checkpoints = []
+            (next.leaseNanoseconds, next.retentionNanoseconds) = (0, 8000)
         case .restart:
             next.leaseNanoseconds = 600
             next.state = .pending(unknown: nil)
@@ -128,13 +134,16 @@ struct RecordEventTests {
         #expect(wrong.count == 0, "\(wrong.count) times, first: \(wrong.first ?? "")")
     }
 
-    @Test("A restart is allowed below the cap on attempts, and refused at it")
-    func restartCap() {
+    @Test("A restart runs again below the cap on attempts, and fails the record at it")
+    func restartCap() throws {
         let record = IdempotencyRecord.example(attempt: 2)
         let stored = StoredRecord(version: RecordSituation.version, record: record, remainingNanoseconds: 1)
-        for (cap, isRefused) in [(UInt32(1), true), (2, true), (3, false), (.max, false)] {
-            let outcome = RecordStateMachine.apply(.restart(maximumAttempts: cap), by: .first, to: stored, lease: 600)
-            #expect((outcome == refused(.unknown(.attemptsExhausted))) == isRefused)
+        for (cap, isSpent) in [(UInt32(1), true), (2, true), (3, false), (.max, false)] {
+            let restart = RecordStateMachine.Event.restart(maximumAttempts: cap, retention: 8000)
+            let next = try RecordStateMachine.apply(restart, by: .first, to: stored, lease: 600).get()
+            #expect((next.state == .failed(.attemptsExhausted)) == isSpent)
+            #expect(next.isPending == !isSpent)
+            #expect(next.attempt == (isSpent ? 2 : 3))
         }
     }
 

@@ -94,7 +94,7 @@ struct RecordWalkTests {
             let claimant = pick([pick(claimants), claimants[claimants.count - 1]])
             let event: RecordStateMachine.Event = pick([
                 .renew, .checkpoint(Checkpoint(name: "\(version)", value: .void)),
-                .restart(maximumAttempts: pick([nil, 3])),
+                .restart(maximumAttempts: pick([nil, 3]), retention: 8000),
                 .complete(.encoded([1]), retention: 8000), .fail(.final(name: "f", value: .void), retention: 8000),
                 .fail(.retryable(.didNotHappen), retention: 8000), .fail(.retryable(.threw), retention: 8000),
                 .abandon(.handlerThrew),
