@@ -112,7 +112,8 @@ extension Engine {
     func hold(_ claim: IdempotencyRecord, _ version: RecordVersion, by run: Run, sentAt: Nanoseconds) {
         let renewUntil = sentAt.addingClamped(run.call.policy.maximumRunNanoseconds)
         let (due, isFollowed) = run.withState { state in
-            let isFollowed = state.claimed(StoredRecord(version: version, written: claim), sentAt: sentAt, renewUntil: renewUntil)
+            let claim = StoredRecord(version: version, written: claim)
+            let isFollowed = state.claimed(claim, sentAt: sentAt, renewUntil: renewUntil)
             return (state.renewalDue, isFollowed)
         }
         keeper.watch(dueAt: due)

@@ -139,6 +139,8 @@ struct AtOnceTests {
         #expect(try await leader.value.isRun("first"))
         #expect(try await follower.value.isReplay("first"))
         #expect(await subject.interceptor.shutdown(within: .zero) == 0, "no flight is left")
+        #expect(await refusal { _ = try await subject.interceptor.idempotent(key: key("late")) { _ in 1 } } == .shutDown)
+        #expect(await refusal { _ = try await subject.interceptor.idempotent(key: key()) { _ in 1 } } == .shutDown)
     }
 
     @Test("Renews the lease of a long run, and lets nobody take over")
