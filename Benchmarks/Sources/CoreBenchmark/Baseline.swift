@@ -2,6 +2,9 @@ import Idempotency
 import Synchronization
 
 /// The raw limit: the same keys and records in a sharded dictionary behind a mutex, and nothing else.
+///
+/// `checkAndSet` makes the writes that an execution makes: only over the version expected. `write` leaves the check out,
+/// to show what it costs.
 final class Baseline: Sendable {
     private final class Shard: Sendable {
         let records = Mutex<[IdempotencyKey: StoredRecord]>([:])
@@ -13,6 +16,14 @@ final class Baseline: Sendable {
 
     func write(_ key: IdempotencyKey, _ record: StoredRecord) {
         shard(of: key).records.withLock { $0[key] = record }
+    }
+
+    func checkAndSet(_ key: IdempotencyKey, expecting expected: RecordVersion?, _ record: StoredRecord) -> Bool {
+        shard(of: key).records.withLock { records in
+            guard records[key]?.version == expected else { return false }
+            records[key] = record
+            return true
+        }
     }
 
     func read(_ key: IdempotencyKey) -> StoredRecord? {

@@ -6,6 +6,7 @@ import Synchronization
 struct HotKey {
     func run() async throws {
         var times: [Double] = []
+        var operations: [Double] = []
         for _ in 0..<5 {
             let store = CountingStore(InMemoryIdempotencyStore())
             let interceptor = IdempotencyInterceptor(store: store)
@@ -27,8 +28,9 @@ struct HotKey {
             }
             times.append(seconds(start.duration(to: .now)) * 1000)
             precondition(runs.count == 1, "a hot key ran \(runs.count) times")
-            report("hot key, 1000 duplicates, store operations", Double(store.count), "operations")
+            operations.append(Double(store.count))
         }
+        report("hot key, 1000 duplicates, store operations", median(operations), "operations")
         report("hot key, 1000 duplicates, 20 ms handler", median(times), "ms")
     }
 

@@ -35,6 +35,7 @@ struct Speed {
     func run() async throws {
         let samples = try await sampleRecords()
         var first: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
+        var blind: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
         var replay: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
         var json: (first: [Double], replay: [Double]) = ([], [])
         let result = result
@@ -42,11 +43,20 @@ struct Speed {
             for tasks in [1, 2] {
                 let interceptor = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
                 let base = Baseline()
+                let unchecked = Baseline()
+                let uncheckedFirst = try await nanoseconds(per: keys.count) {
+                    try await each(tasks) { keys in
+                        for key in keys {
+                            unchecked.write(key, samples.pending)
+                            unchecked.write(key, samples.done)
+                        }
+                    }
+                }
                 let baseFirst = try await nanoseconds(per: keys.count) {
                     try await each(tasks) { keys in
                         for key in keys {
-                            base.write(key, samples.pending)
-                            base.write(key, samples.done)
+                            precondition(base.checkAndSet(key, expecting: nil, samples.pending))
+                            precondition(base.checkAndSet(key, expecting: samples.pending.version, samples.done))
                         }
                     }
                 }
@@ -71,6 +81,8 @@ struct Speed {
                 guard round > 0 else { continue }
                 first[tasks]!.ours.append(oursFirst)
                 first[tasks]!.base.append(baseFirst)
+                blind[tasks]!.ours.append(oursFirst)
+                blind[tasks]!.base.append(uncheckedFirst)
                 replay[tasks]!.ours.append(oursReplay)
                 replay[tasks]!.base.append(baseReplay)
             }
@@ -103,6 +115,10 @@ struct Speed {
             report("\(name), gain of two tasks", gain, "x")
             report("\(name), gain of two tasks, baseline", baseGain, "x")
             report("\(name), gain of two tasks, ratio to baseline", gain / baseGain, "x")
+        }
+        for tasks in [1, 2] {
+            let (ours, base) = blind[tasks]!
+            report("first call, \(tasks) task(s), ratio to writes without a check", median(zip(ours, base).map { $0 / $1 }), "x")
         }
         report("first call, JSON result", median(json.first), "ns")
         report("replay, JSON result", median(json.replay), "ns")

@@ -50,10 +50,10 @@ public struct IdempotencyError: Error, Sendable {
     /// (``Code/leaseLost``, ``Code/resultNotSaved``).
     ///
     /// - Parameter type: The type that the handler returned.
-    /// - Returns: The result, or `nil` if the error carries none.
+    /// - Returns: The result, or `nil` if the error carries none, or the handler returned nothing.
     /// - Throws: ``IdempotencyError`` with ``Code/undecodableResult`` if the result is of another type.
     public func result<Value: Codable>(as type: Value.Type) throws -> Value? {
-        guard let attachedResult else { return nil }
+        guard let attachedResult, attachedResult.value != .void else { return nil }
         return try ResultKeeping.restore(Value.self, from: attachedResult.value, with: attachedResult.codec)
     }
 }

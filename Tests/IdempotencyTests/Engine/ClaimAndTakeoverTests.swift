@@ -42,11 +42,7 @@ struct ClaimAndTakeoverTests {
         let finish = Gate()
         let a = Fingerprint(bytes: Array("a".utf8))
         let b = Fingerprint(bytes: Array("b".utf8))
-        let running = node.interceptor.start(key(), fingerprint: a) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key(), fingerprint: a, until: finish)
         let before = try await node.memory.load(key())
         let elsewhere = node.another(try OperationPolicy(waitLimit: .zero))
         for fingerprint in [b, nil] {
@@ -191,11 +187,7 @@ struct ClaimAndTakeoverTests {
         let node = Node()
         let finish = Gate()
         node.store.disturb(write: 2, .failBefore)
-        let running = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key(), until: finish)
         await node.clock.waitForSleeper(within: .seconds(10))
         node.clock.advance(by: .seconds(10))
         await node.log.wait(for: .notRenewed)
@@ -212,11 +204,7 @@ struct ClaimAndTakeoverTests {
     func renewedUpToMaximumRunTime() async throws {
         let node = Node(try OperationPolicy(lease: .seconds(30), maximumRunTime: .seconds(100)))
         let finish = Gate()
-        let running = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key(), until: finish)
         var renewals = 0
         for _ in 0..<9 {
             await node.clock.waitForSleeper(within: .seconds(10))
@@ -239,11 +227,7 @@ struct ClaimAndTakeoverTests {
     func waiterGivesUp() async throws {
         let a = Node()
         let finish = Gate()
-        let running = a.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await a.log.wait(for: .claimed)
+        let running = await a.run(key(), until: finish)
         let before = try await a.memory.load(key())
         let b = a.another()
         let cancelled = b.interceptor.start(key()) { _ in "no" }
@@ -272,11 +256,7 @@ struct ClaimAndTakeoverTests {
     func stricterPolicyWins() async throws {
         let strict = Node(try OperationPolicy(lapse: .refuse))
         let never = Gate()
-        let lost = strict.interceptor.start(key()) { _ in
-            await never.pass()
-            return "no"
-        }
-        await strict.log.wait(for: .claimed)
+        let lost = await strict.run(key(), until: never, returning: "no")
         strict.store.kill()
         strict.clock.advance(by: .seconds(31))
         let lenient = strict.another(.standard)

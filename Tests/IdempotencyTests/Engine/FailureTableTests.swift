@@ -176,11 +176,7 @@ struct FailureTableTests {
     func deadProcessRefuse() async throws {
         let dead = Node(try OperationPolicy(lapse: .refuse))
         let never = Gate()
-        let lost = dead.interceptor.start(key()) { _ in
-            await never.pass()
-            return "lost"
-        }
-        await dead.log.wait(for: .claimed)
+        let lost = await dead.run(key(), until: never, returning: "lost")
         dead.store.kill()
         dead.clock.advance(by: .seconds(30))
         let outcome = try await dead.another().interceptor.outcome(key: key()) { _ in "no" }
@@ -215,6 +211,43 @@ struct FailureTableTests {
         #expect(runs.value == 1)
         await node.interceptor.shutdown(within: .seconds(1))
         #expect(try #require(await node.memory.load(key())).record.isPending, "never released")
+    }
+
+    @Test("Scenario 16: whoever waits for a run whose result could not be recorded is not given that result")
+    func unsavedResultIsNobodys() async throws {
+        let node = Node()
+        let finish = Gate()
+        let leader = node.interceptor.start(key()) { _ in
+            await finish.pass()
+            node.store.kill()
+            return "charged"
+        }
+        await node.log.wait(for: .claimed)
+        let follower = node.interceptor.start(key()) { _ in "again" }
+        await node.log.wait(for: .waiting)
+        finish.open()
+        await node.clock.waitForSleeper(within: .seconds(1))
+        node.clock.advance(by: .seconds(31))
+        #expect(await refusal { _ = try await leader.value } == .resultNotSaved)
+        #expect(try await !follower.value.isReplay("charged"))
+    }
+
+    @Test("A handler that returns nothing leaves no result in the error of a lost lease")
+    func lostLeaseOfVoid() async throws {
+        let node = Node(try OperationPolicy(lease: .seconds(5), maximumRunTime: .seconds(5)))
+        let other = node.another()
+        node.store.loseRenewals()
+        do {
+            try await node.interceptor.idempotent(key: key()) { _ in
+                node.clock.advance(by: .seconds(6))
+                // A task that knows nothing of this one, as another process would.
+                _ = try await Task.detached { try await other.interceptor.idempotent(key: key()) { _ in "B" } }.value
+            }
+            Issue.record("a lost lease went unnoticed")
+        } catch let error as IdempotencyError {
+            #expect(error.code == .leaseLost)
+            #expect(try error.result(as: String.self) == nil)
+        }
     }
 
     @Test("A store that comes back within the lease has the result")

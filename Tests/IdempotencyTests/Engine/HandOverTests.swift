@@ -53,11 +53,7 @@ struct HandOverTests {
     func impatientFollowerOfAWaitingLeader() async throws {
         let a = Node()
         let finish = Gate()
-        let running = a.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await a.log.wait(for: .claimed)
+        let running = await a.run(key(), until: finish)
         let b = a.another()
         let leader = b.interceptor.start(key()) { _ in "no" }
         await b.log.wait(for: .waiting)
@@ -91,11 +87,7 @@ struct HandOverTests {
     func twoShutdowns() async throws {
         let node = Node()
         let finish = Gate()
-        let running = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key(), until: finish)
         let shutdowns = (0..<2).map { index in
             Task { await node.interceptor.shutdown(within: .seconds(5 - index)) }
         }

@@ -49,11 +49,7 @@ struct ModeAndLifecycleTests {
     func observeOnlyLongRun() async throws {
         let node = Node(try OperationPolicy(mode: .observeOnly))
         let finish = Gate()
-        let run = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let run = await node.run(key(), until: finish)
         await node.clock.waitForSleeper(within: .seconds(10))
         node.clock.advance(by: .seconds(10))
         await node.log.wait(for: .renewed)
@@ -169,19 +165,11 @@ struct ModeAndLifecycleTests {
         let node = Node()
         let other = node.another()
         let finish = Gate()
-        let elsewhere = other.interceptor.start(key("elsewhere")) { _ in
-            await finish.pass()
-            return "B"
-        }
-        await other.log.wait(for: .claimed)
+        let elsewhere = await other.run(key("elsewhere"), until: finish, returning: "B")
         let waiting = node.interceptor.start(key("elsewhere")) { _ in "no" }
         await node.log.wait(for: .waiting)
         await node.clock.waitForSleeper(within: .seconds(1))
-        let running = node.interceptor.start(key("mine")) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key("mine"), until: finish)
         let shutdown = Task { await node.interceptor.shutdown(within: .seconds(60)) }
         #expect(await refusal { _ = try await waiting.value } == .shutDown)
         #expect(await refusal { _ = try await node.interceptor.idempotent(key: key("new")) { _ in 1 } } == .shutDown)
@@ -196,11 +184,7 @@ struct ModeAndLifecycleTests {
     func shutdownGivesUp() async throws {
         let node = Node()
         let finish = Gate()
-        let running = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let running = await node.run(key(), until: finish)
         let shutdown = Task { await node.interceptor.shutdown(within: .seconds(5)) }
         await node.clock.waitForSleeper(within: .seconds(5))
         node.clock.advance(by: .seconds(5))

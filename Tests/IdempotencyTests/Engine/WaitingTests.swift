@@ -40,11 +40,7 @@ struct WaitingTests {
     func leaderReachesItsDeadline() async throws {
         let a = Node()
         let finish = Gate()
-        let running = a.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await a.log.wait(for: .claimed)
+        let running = await a.run(key(), until: finish)
         let b = a.another()
         let hasty = b.interceptor.applying(try OperationPolicy(waitLimit: .seconds(2)))
         let patient = b.interceptor.applying(try OperationPolicy(waitLimit: .seconds(20)))
@@ -72,11 +68,7 @@ struct WaitingTests {
     func followersDeadline() async throws {
         let node = Node()
         let finish = Gate()
-        let leader = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let leader = await node.run(key(), until: finish)
         let hasty = node.interceptor.applying(try OperationPolicy(waitLimit: .seconds(3)))
         let follower = hasty.start(key()) { _ in "no" }
         await node.log.wait(for: .waiting)
@@ -197,11 +189,7 @@ struct WaitingTests {
         let a = Node().another(isWoken: true)
         let b = a.another(seed: 3, isWoken: true)
         let finish = Gate()
-        let running = a.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await a.log.wait(for: .claimed)
+        let running = await a.run(key(), until: finish)
         let waiting = b.interceptor.start(key()) { _ in "no" }
         await b.log.wait(for: .waiting)
         finish.open()
@@ -264,11 +252,7 @@ struct WaitingTests {
     func poll() async throws {
         let a = Node()
         let finish = Gate()
-        let running = a.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await a.log.wait(for: .claimed)
+        let running = await a.run(key(), until: finish)
         let b = a.another()
         let waiting = b.interceptor.start(key()) { _ in "no" }
         await b.log.wait(for: .waiting)
@@ -283,11 +267,7 @@ struct WaitingTests {
     func takesOverWhenTheLeaseEnds() async throws {
         let dead = Node(try OperationPolicy(lease: .milliseconds(500), maximumRunTime: .milliseconds(500)))
         let never = Gate()
-        let lost = dead.interceptor.start(key()) { _ in
-            await never.pass()
-            return "no"
-        }
-        await dead.log.wait(for: .claimed)
+        let lost = await dead.run(key(), until: never, returning: "no")
         dead.store.kill()
         let node = dead.another(.standard)
         let waiting = node.interceptor.start(key()) { _ in "taken over" }
@@ -327,11 +307,7 @@ struct WaitingTests {
     func waitersCapped() async throws {
         let node = Node(try OperationPolicy(maximumWaiters: 2))
         let finish = Gate()
-        let leader = node.interceptor.start(key()) { _ in
-            await finish.pass()
-            return "A"
-        }
-        await node.log.wait(for: .claimed)
+        let leader = await node.run(key(), until: finish)
         let followers = (0..<2).map { _ in node.interceptor.start(key()) { _ in "no" } }
         await node.log.wait(for: .waiting, count: 2)
         #expect(

@@ -46,6 +46,24 @@ struct Node: Sendable {
     }
 }
 
+extension Node {
+    /// Runs a handler that waits at the gate. Returns once the key is claimed.
+    func run(
+        _ key: IdempotencyKey,
+        fingerprint: Fingerprint? = nil,
+        until gate: Gate,
+        returning value: String = "A"
+    ) async -> Task<IdempotentOutcome<String>, any Error> {
+        let claims = log.count(.claimed)
+        let task = interceptor.start(key, fingerprint: fingerprint) { _ in
+            await gate.pass()
+            return value
+        }
+        await log.wait(for: .claimed, count: claims + 1)
+        return task
+    }
+}
+
 /// Random numbers that a seed determines.
 struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
