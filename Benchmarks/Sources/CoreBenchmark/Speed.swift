@@ -118,7 +118,8 @@ struct Speed {
         }
         for tasks in [1, 2] {
             let (ours, base) = blind[tasks]!
-            report("first call, \(tasks) task(s), ratio to writes without a check", median(zip(ours, base).map { $0 / $1 }), "x")
+            let ratio = median(zip(ours, base).map { $0 / $1 })
+            report("first call, \(tasks) task(s), ratio to writes without a check", ratio, "x")
         }
         report("first call, JSON result", median(json.first), "ns")
         report("replay, JSON result", median(json.replay), "ns")
