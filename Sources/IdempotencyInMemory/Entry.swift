@@ -29,11 +29,15 @@ final class Entry {
         return until.addingClamped(record.retentionNanoseconds)
     }
 
+    /// How long the write's lease or retention is.
+    private var span: Nanoseconds { record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds }
+
     func stored(_ now: Nanoseconds) -> StoredRecord {
         StoredRecord(
             version: RecordVersion(rawValue: version),
             record: record,
-            remainingNanoseconds: until.addingClamped(-now)
+            // Not more than was asked for, although the time of a reading call may be older than that of the write.
+            remainingNanoseconds: min(until.addingClamped(-now), span)
         )
     }
 }

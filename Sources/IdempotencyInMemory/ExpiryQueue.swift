@@ -12,6 +12,9 @@ struct ExpiryQueue {
     // The table owns the entries; an entry leaves the queue before it leaves the table.
     private var items: [Item] = []
 
+    /// How many entries it has room for without growing.
+    var capacity: Int { items.capacity }
+
     /// The entry that expires first, if it is time.
     func first(expiredAt now: Nanoseconds) -> Entry? {
         guard let first = items.first, first.expiry <= now else { return nil }
@@ -43,7 +46,8 @@ struct ExpiryQueue {
             place(last, at: index)
             siftDown(siftUp(index))
         }
-        if items.capacity > 64, items.count < items.capacity / 4 { items = Array(items) }
+        // An array does not shrink by itself, and `Array(items)` would share its memory.
+        if items.capacity > 64, items.count < items.capacity / 4 { items = items.map { $0 } }
     }
 
     private mutating func place(_ item: Item, at index: Int) {

@@ -25,7 +25,7 @@ struct ShardState {
     }
 
     /// How many entries the table has room for without growing: what a test of its shrinking looks at.
-    var tableCapacity: Int { entries.capacity }
+    var tableCapacity: Int { max(entries.capacity, queue.capacity) }
 
     mutating func load(_ key: IdempotencyKey, _ now: Nanoseconds) -> StoredRecord? {
         sweep(now, atMost: 2)

@@ -10,6 +10,8 @@ final class BackgroundWork: Sendable {
 
     private let state = Mutex(State())
 
+    var count: Int { state.withLock { $0.count } }
+
     func begin() {
         state.withLock { $0.count += 1 }
     }

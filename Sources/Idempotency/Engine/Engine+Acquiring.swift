@@ -129,6 +129,8 @@ extension Engine {
     }
 
     /// What a call does when the store does not answer its claim, and had said before what was `seen`.
+    ///
+    /// - Parameter run: The run whose claim may have been made, if one may.
     func withoutStore(
         _ call: Call,
         _ run: Run?,
@@ -148,6 +150,7 @@ extension Engine {
         switch call.policy.storeFailure {
         case .failOpen where mayOpen:
             report(.failedOpen, call.key, error: error)
+            if run != nil { background.begin() }
             return .unprotected(run)
         case .failOpen, .failClosed:
             if let run { releaseLater(run) }

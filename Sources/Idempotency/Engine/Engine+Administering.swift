@@ -70,6 +70,7 @@ extension Engine {
 
     func shutDown(within limit: Duration) async -> Int {
         closeForNewClaims()
+        settler.stop()
         // Leaders that wait for another interceptor's run have nothing to finish.
         for run in flights.runs { run.withState { $0.waitSignal }?.fire(.shutDown) }
         let deadline = runtime.time.now().addingClamped(limit.nanoseconds)
@@ -85,6 +86,6 @@ extension Engine {
         await backgroundDone.value()
         timers.cancel(timer)
         keeper.stop()
-        return flights.count
+        return flights.count + background.count
     }
 }

@@ -1,13 +1,13 @@
 /// The common cases on a store that answers without waiting: a free key is claimed, a kept result is replayed, a run ends.
 ///
 /// Nothing is decided here that the general path would decide otherwise. Whatever is not common is left to it, and it asks
-/// the store again.
+/// the store again. Only a cancellation that arrives within these few instructions is the handler's to notice.
 @available(Idempotency 0.1, *)
 extension Engine {
     /// What could be decided at once.
     enum Opening {
         case decided(Acquisition)
-        /// The key's flight is led, and the claim is still to be made.
+        /// The key's flight is led; the claim is still to be made, or is made and has to be looked at.
         case leads(Run)
         /// Somebody leads the key's flight.
         case joins
@@ -17,12 +17,18 @@ extension Engine {
     func acquireAtOnce(_ call: Call, from store: any ImmediateIdempotencyStore) throws -> Opening {
         let enclosing = try enter(call)
         guard let run = flights.lead(call, of: self, enclosing: enclosing) else { return .joins }
+        // Now that the flight is there, a shutdown either sees it or is seen.
+        guard !isShutDown else { return .leads(run) }
         let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
         let sentAt = runtime.time.now()
         var found: StoredRecord?
         // An error is the general path's to report; it meets it again.
         if let version = try? store.write(record, under: call.key, expecting: nil, found: &found) {
             hold(record, version, by: run, sentAt: sentAt)
+            // Time can pass between any two lines: a process may be stopped for longer than a lease.
+            guard !isShutDown, runtime.time.now() < sentAt.addingClamped(record.leaseNanoseconds) else {
+                return .leads(run)
+            }
             if observer != nil { reportClaim(of: run, over: nil) }
             return .decided(.run(run))
         }

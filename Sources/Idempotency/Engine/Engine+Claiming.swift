@@ -2,7 +2,7 @@
 extension Engine {
     /// Claims the key for the leader of its flight, and ends or hands over the flight if there is nothing to run.
     ///
-    /// `nil`: the key has to be joined again.
+    /// `nil`: the key has to be joined again. A claim that the run holds already is not made again.
     func lead(_ run: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         var claiming = Claiming(run, deadline: deadline)
         defer { claiming.subscription?.cancel() }
@@ -15,7 +15,7 @@ extension Engine {
             let seen = claiming.found
             // Only then: a claim that is given back later counts as work under way before its flight ends.
             defer { flights.resolve(run, .unavailable(failure.underlying, seen: seen)) }
-            return try withoutStore(run.call, run, failure.underlying, seen)
+            return try withoutStore(run.call, claiming.mayHaveLanded ? run : nil, failure.underlying, seen)
         } catch {
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
             flights.handOver(run)
@@ -34,6 +34,8 @@ extension Engine {
         var subscription: (any StoreSubscription)?
         var races = 0
         var failures = 0
+        /// Whether a claim may have been made although the store did not say so.
+        var mayHaveLanded = false
 
         init(_ run: Run, deadline: Nanoseconds) {
             self.run = run
@@ -51,13 +53,16 @@ extension Engine {
 
     private func claim(_ claiming: inout Claiming) async throws -> Acquisition? {
         let run = claiming.run
+        if run.withState({ $0.phase }) == .held { return try await enterHandler(of: run, over: nil) }
         while true {
             if Task.isCancelled { throw CancellationError() }
             guard !isShutDown else { throw IdempotencyError.shutDown }
             let decision = RecordStateMachine.claim(claiming.found, run.call.claim(by: run.claimant))
             let record: IdempotencyRecord
+            var asksHook = false
             switch decision {
             case .run(let next), .reconcile(let next), .exhaust(let next):
+                if case .reconcile = decision { asksHook = true }
                 if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
                 record = next
             case .refused(.inProgress):
@@ -80,7 +85,7 @@ extension Engine {
                     throw exhausted(run, StoredRecord(version: version, written: record))
                 }
                 hold(record, version, by: run, sentAt: sentAt)
-                return try await enterHandler(of: run, over: claiming.found, decision)
+                return try await enterHandler(of: run, over: claiming.found, asksHook: asksHook)
             case .success(.conflict(let found)):
                 seen = found
             case .failure(let error):
@@ -88,7 +93,7 @@ extension Engine {
             }
             if let seen, isClaim(seen.record, of: run) {
                 try await adopt(seen, run)
-                return try await enterHandler(of: run, over: claiming.found, decision)
+                return try await enterHandler(of: run, over: claiming.found, asksHook: asksHook)
             }
             claiming.found = seen
             claiming.races += 1
@@ -139,8 +144,9 @@ extension Engine {
         let key = claiming.run.key
         report(.storeFailed, key, error: error)
         claiming.failures += 1
+        if !Self.provesNothingWritten(error) { claiming.mayHaveLanded = true }
         if Task.isCancelled {
-            releaseLater(claiming.run)
+            if claiming.mayHaveLanded { releaseLater(claiming.run) }
             throw CancellationError()
         }
         guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
@@ -152,9 +158,13 @@ extension Engine {
         }
     }
 
+    static func provesNothingWritten(_ error: any Error) -> Bool {
+        (error as? IdempotencyError)?.code == .capacityExceeded
+    }
+
     private static func mayBeRepeated(_ error: any Error) -> Bool {
         guard let error = error as? IdempotencyError else { return true }
-        return error.code != .capacityExceeded && error.code != .brokenStore && !error.isAboutRecord
+        return !provesNothingWritten(error) && error.code != .brokenStore && !error.isAboutRecord
     }
 
     private func isClaim(_ record: IdempotencyRecord, of run: Run) -> Bool {
@@ -180,7 +190,7 @@ extension Engine {
     private func enterHandler(
         of run: Run,
         over before: StoredRecord?,
-        _ decision: RecordStateMachine.ClaimDecision
+        asksHook: Bool = false
     ) async throws -> Acquisition? {
         if Task.isCancelled || isShutDown {
             await release(run)
@@ -196,7 +206,7 @@ extension Engine {
             }
         }
         if observer != nil { reportClaim(of: run, over: before) }
-        if case .reconcile = decision { return try await reconcile(run) }
+        if asksHook { return try await reconcile(run) }
         return .run(run)
     }
 

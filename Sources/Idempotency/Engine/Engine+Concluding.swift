@@ -104,38 +104,26 @@ extension Engine {
 
     /// Tries, for as long as a lease may hold, to make a write that could not be made while the caller waited.
     func settleLater(_ run: Run, _ event: RecordStateMachine.Event) {
-        background.begin()
-        _ = Task(executorPreference: runtime.executor) {
-            await self.settle(run, event)
-            self.background.end()
-        }
+        settler.settle(run, event, until: runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds))
     }
 
-    private func settle(_ run: Run, _ event: RecordStateMachine.Event) async {
-        let end = runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds)
-        var pause = Nanoseconds(100_000_000)
-        while true {
-            do {
-                let found = try await store.load(run.key)
-                if let found {
-                    guard found.record.claimant == run.claimant, found.record.isPending else { return }
-                    let now = runtime.time.now()
-                    run.withState { $0.adopt(found, at: now) }
-                    switch await writer.write(event, of: run, .once) {
-                    case .written:
-                        if case .fail(.retryable(.neverEntered), _) = event { report(.released, run.key) }
-                        return
-                    case .lost, .ended, .refused: return
-                    case .failed: break
-                    }
-                }
-                // Absent proves nothing: the write may still land.
-            } catch {
-                report(.storeFailed, run.key, error: error)
-            }
-            guard !isShutDown, runtime.time.now() < end else { return }
-            await timers.sleep(for: min(pause, max(1, end - runtime.time.now())))
-            pause = min(pause * 2, 5_000_000_000)
+    func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {
+        do {
+            // Absent proves nothing: the write may still land.
+            guard let found = try await store.load(run.key) else { return .absent }
+            guard found.record.claimant == run.claimant, found.record.isPending else { return .settled }
+            let now = runtime.time.now()
+            run.withState { $0.adopt(found, at: now) }
+        } catch {
+            report(.storeFailed, run.key, error: error)
+            return .unanswered
+        }
+        switch await writer.write(event, of: run, .once) {
+        case .written:
+            if case .fail(.retryable(.neverEntered), _) = event { report(.released, run.key) }
+            return .settled
+        case .lost, .ended, .refused: return .settled
+        case .failed: return .unanswered
         }
     }
 }

@@ -2,39 +2,52 @@
 extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
-        guard !isShutDown else { return .unprotected(nil) }
         let run = flights.makeLooseRun(call, of: self, enclosing: Run.current?.nearestInProgress)
-        let asked = call.claim(by: run.claimant)
-        var found: StoredRecord?
-        do {
-            for _ in 0..<3 {
-                let record: IdempotencyRecord
-                switch RecordStateMachine.claim(found, asked) {
-                case .run(let next):
-                    record = next
-                case .refused(.done), .refused(.failed):
-                    report(.wouldHaveReplayed, call.key, attempt: found?.record.attempt ?? 0)
-                    return .unprotected(nil)
-                case .refused, .reconcile, .exhaust:
-                    report(.wouldHaveRefused, call.key, attempt: found?.record.attempt ?? 0)
-                    return .unprotected(nil)
-                }
-                let sentAt = runtime.time.now()
-                switch try await store.checkAndSet(call.key, expecting: found?.version, .write(record)) {
-                case .stored(let version):
-                    flights.add(loose: run)
-                    hold(record, version, by: run, sentAt: sentAt)
-                    report(.claimed, call.key, attempt: record.attempt)
-                    return .run(run)
-                case .conflict(let actual):
-                    found = actual
+        flights.add(loose: run)
+        // Now that the run is there, a shutdown either sees it or is seen.
+        if !isShutDown {
+            do {
+                if try await observe(run) { return .run(run) }
+            } catch {
+                report(.storeFailed, call.key, error: error)
+                if !Self.provesNothingWritten(error) {
+                    // The claim may be there: then it ends as the run does.
+                    background.begin()
+                    flights.handOver(run)
+                    return .unprotected(run)
                 }
             }
-        } catch {
-            report(.storeFailed, call.key, error: error)
-            // The claim may be there: then it ends as the run does.
-            return .unprotected(run)
         }
+        flights.handOver(run)
         return .unprotected(nil)
+    }
+
+    /// Claims the key for a run if it is free, or reports what would have been done. Returns whether it is claimed.
+    private func observe(_ run: Run) async throws -> Bool {
+        let asked = run.call.claim(by: run.claimant)
+        var found: StoredRecord?
+        for _ in 0..<3 {
+            let record: IdempotencyRecord
+            switch RecordStateMachine.claim(found, asked) {
+            case .run(let next):
+                record = next
+            case .refused(.done), .refused(.failed):
+                report(.wouldHaveReplayed, run.key, attempt: found?.record.attempt ?? 0)
+                return false
+            case .refused, .reconcile, .exhaust:
+                report(.wouldHaveRefused, run.key, attempt: found?.record.attempt ?? 0)
+                return false
+            }
+            let sentAt = runtime.time.now()
+            switch try await store.checkAndSet(run.key, expecting: found?.version, .write(record)) {
+            case .stored(let version):
+                hold(record, version, by: run, sentAt: sentAt)
+                reportClaim(of: run, over: found)
+                return true
+            case .conflict(let actual):
+                found = actual
+            }
+        }
+        return false
     }
 }

@@ -24,9 +24,12 @@ extension Engine {
         }
         switch acquisition {
         case .run(let run):
+            // What is only observed must not notice it.
+            let isObserved = call.policy.mode == .observeOnly
+            let execution = isObserved ? IdempotentExecution(unprotected: call.key) : IdempotentExecution(run)
             let value: Kind.Value
             do {
-                value = try await Run.$current.withValue(run) { try await handler(IdempotentExecution(run)) }
+                value = try await Run.$current.withValue(run) { try await handler(execution) }
             } catch {
                 throw await concludeFailure(run, error, failures)
             }
@@ -37,8 +40,6 @@ extension Engine {
             try await conclude(run, kept)
             return value
         case .unprotected(let run):
-            // A shutdown waits for what may still have a claim to finish.
-            if run != nil { background.begin() }
             defer {
                 run?.withState { $0.leave() }
                 if run != nil { background.end() }

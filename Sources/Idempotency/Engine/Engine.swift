@@ -15,7 +15,8 @@ final class Engine: Sendable {
     let keeper: LeaseKeeper
     /// Names the store: the same key in another store is another matter.
     let storeID: ObjectIdentifier
-    let background = BackgroundWork()
+    let background: BackgroundWork
+    let settler: Settler
     private let shutDown = Atomic(false)
 
     init(
@@ -34,6 +35,9 @@ final class Engine: Sendable {
         let storeID = type(of: store) is AnyClass ? ObjectIdentifier(store as AnyObject) : ObjectIdentifier(timers)
         let flights = FlightTable(runtime.random)
         let writer = RecordWriter(store: store, runtime: runtime, timers: timers, observer: observer)
+        let background = BackgroundWork()
+        self.background = background
+        settler = Settler(runtime, timers: timers, background: background)
         self.timers = timers
         self.storeID = storeID
         self.flights = flights

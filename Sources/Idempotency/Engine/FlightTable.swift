@@ -51,7 +51,10 @@ final class FlightTable: Sendable {
         /// Ends a flight. Returns who waited.
         mutating func remove(at index: Int) -> [Waiter] {
             flights.swapAt(index, flights.count - 1)
-            return flights.removeLast().waiters
+            let waiters = flights.removeLast().waiters
+            // An array does not shrink by itself.
+            if flights.capacity > 64, flights.count < flights.capacity / 4 { flights = flights.map { $0 } }
+            return waiters
         }
     }
 

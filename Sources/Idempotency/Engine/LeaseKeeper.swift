@@ -9,7 +9,14 @@ final class LeaseKeeper: Sendable {
     private let runtime: IdempotencyRuntime
     private let timers: Timers
     private let flights: FlightTable
-    /// When the flights are looked through next; the end of time when nothing is planned.
+    /// When the flights are looked through next, and the timer for it.
+    private struct Plan {
+        var due = Nanoseconds.max
+        var timer: Timers.ID?
+    }
+
+    private let planned = Mutex(Plan())
+    /// As ``Plan/due``, to be looked at without a lock; the end of time when nothing is planned.
     private let nextLook = Atomic(Nanoseconds.max)
     private let isStopped = Atomic(false)
     private let renew: @Sendable (Run) async -> Void
@@ -38,15 +45,35 @@ final class LeaseKeeper: Sendable {
         isStopped.store(true, ordering: .sequentiallyConsistent)
     }
 
+    /// Plans a look, unless an earlier one is planned. There is never more than one timer.
     private func plan(_ due: Nanoseconds) {
         guard due != .max, !isStopped.load(ordering: .relaxed) else { return }
-        guard nextLook.min(due, ordering: .sequentiallyConsistent).oldValue > due else { return }
+        let (isEarlier, later) = planned.withLock { plan -> (Bool, Timers.ID?) in
+            guard due < plan.due else { return (false, nil) }
+            defer { plan = Plan(due: due) }
+            nextLook.store(due, ordering: .sequentiallyConsistent)
+            return (true, plan.timer)
+        }
+        guard isEarlier else { return }
+        if let later { timers.cancel(later) }
         // Weakly: an interceptor that nobody has any more must not live on until the timer fires.
-        _ = timers.schedule(at: due) { [weak self] in self?.look() }
+        let timer = timers.schedule(at: due) { [weak self] in self?.look(plannedAt: due) }
+        let isReplaced = planned.withLock { plan in
+            guard plan.due == due, plan.timer == nil else { return true }
+            plan.timer = timer
+            return false
+        }
+        if isReplaced { timers.cancel(timer) }
     }
 
-    private func look() {
-        nextLook.store(.max, ordering: .sequentiallyConsistent)
+    private func look(plannedAt due: Nanoseconds) {
+        let isPlanned = planned.withLock { plan in
+            guard plan.due == due else { return false }
+            plan = Plan()
+            nextLook.store(.max, ordering: .sequentiallyConsistent)
+            return true
+        }
+        guard isPlanned else { return }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         guard !isStopped.load(ordering: .relaxed) else { return }
         let now = runtime.time.now()

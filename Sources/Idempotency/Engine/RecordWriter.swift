@@ -57,6 +57,7 @@ final class RecordWriter: Sendable {
 
     /// Renews a run's lease.
     func renew(_ run: Run) async {
+        defer { run.withState { $0.renewalEnded() } }
         switch await write(.renew, of: run, .once) {
         case .written:
             observer?.observe(IdempotencyEvent(.renewed, run.key.scope, attempt: run.stored?.record.attempt ?? 0))

@@ -23,6 +23,7 @@ struct RunState {
     private(set) var startedAt: Nanoseconds = 0
     /// When the lease is to be renewed; far away while no renewal is wanted.
     private(set) var renewalDue = Nanoseconds.max
+    private var isRenewing = false
     /// Whether a write's reply was lost, so that the store has to be read before the next write.
     private(set) var isUncertain = false
     /// Whether somebody in this process waits who wants to hear of the claim at once.
@@ -105,11 +106,17 @@ struct RunState {
         if renewalDue != .max { renewalDue = nextTry }
     }
 
-    /// A renewal is on its way: no second one until it reports.
+    /// Takes on a renewal that is due, unless one is on its way.
     mutating func takeRenewal(dueAt now: Nanoseconds, nextTry: Nanoseconds) -> Bool {
         guard phase == .held, renewalDue <= now else { return false }
         renewalDue = nextTry
+        guard !isRenewing else { return false }
+        isRenewing = true
         return true
+    }
+
+    mutating func renewalEnded() {
+        isRenewing = false
     }
 
     mutating func lose() {

@@ -22,6 +22,9 @@ final class Timers: Sendable {
         self.runtime = runtime
     }
 
+    /// How many actions are waiting.
+    var count: Int { state.withLock { $0.actions.count } }
+
     /// Calls the action once the clock has reached the deadline, on the runtime's executor.
     func schedule(at deadline: Nanoseconds, _ action: @escaping @Sendable () -> Void) -> ID {
         let (id, earlier) = state.withLock { state in

@@ -1,6 +1,7 @@
-import Idempotency
 import IdempotencyInMemory
 import Testing
+
+@testable import Idempotency
 
 /// The in-memory store answers without waiting, and the engine spends no suspension on it. `FaultyStore` hides that, so
 /// the other suites look at the general path; these look at both.
@@ -175,6 +176,59 @@ struct AtOnceTests {
         )
         #expect(runs.value == 0)
         #expect(await subject.interceptor.shutdown(within: .zero) == 0)
+    }
+
+    @Test("A shutdown that begins while the claim is made: nothing runs", arguments: [false, true])
+    func shutdownDuringClaim(_ isWrapped: Bool) async throws {
+        let clock = ManualClock()
+        let engine = Shared<Engine?>(nil)
+        let memory = InMemoryIdempotencyStore(
+            clock: HookClock(base: clock, before: { engine.value?.closeForNewClaims() })
+        )
+        let interceptor = IdempotencyInterceptor(
+            store: isWrapped ? FaultyStore(memory) : memory,
+            runtime: IdempotencyRuntime(
+                clock: clock,
+                executor: globalConcurrentExecutor,
+                random: SeededGenerator(seed: 1)
+            )
+        )
+        engine.update { $0 = interceptor.engine }
+        let runs = Counter()
+        #expect(await refusal { _ = try await interceptor.idempotent(key: key()) { _ in runs.add() } } == .shutDown)
+        #expect(runs.value == 0)
+        #expect(await interceptor.shutdown(within: .zero) == 0)
+        #expect(try #require(await memory.load(key())).record.isPending == false, "the claim is given back")
+    }
+
+    @Test("A claim whose lease is over before the handler is entered is renewed first", arguments: [false, true])
+    func lapsedDuringClaim(_ isWrapped: Bool) async throws {
+        let clock = ManualClock()
+        let isArmed = Shared(true)
+        let stopped = HookClock(
+            base: clock,
+            after: {
+                guard isArmed.value else { return }
+                isArmed.update { $0 = false }
+                clock.advance(by: .seconds(31))
+            }
+        )
+        let memory = InMemoryIdempotencyStore(clock: stopped)
+        let runtimes = [1, 2].map {
+            IdempotencyRuntime(clock: clock, executor: globalConcurrentExecutor, random: SeededGenerator(seed: $0))
+        }
+        let policy = try OperationPolicy(waitLimit: .zero)
+        let interceptor = IdempotencyInterceptor(
+            store: isWrapped ? FaultyStore(memory) : memory,
+            policy: policy,
+            runtime: runtimes[0]
+        )
+        let other = IdempotencyInterceptor(store: memory, policy: policy, runtime: runtimes[1])
+        let outcome = try await interceptor.outcome(key: key()) { execution in
+            #expect(execution.leaseRemaining == .seconds(30))
+            return try await Task.detached { try await other.outcome(key: key()) { _ in 1 }.isInProgress }.value
+        }
+        #expect(outcome.isRun(true))
     }
 
     @Test("An interceptor that nobody has any more is gone, and its store with it, although a renewal was planned")

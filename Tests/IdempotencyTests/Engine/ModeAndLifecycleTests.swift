@@ -63,6 +63,67 @@ struct ModeAndLifecycleTests {
         #expect(try await enforcing.outcome(key: key()) { _ in "no" }.isReplay("A"))
     }
 
+    @Test("Observe only: a handler has no token, its steps are taken each time, and a dead store does not hurt it")
+    func observeOnlySteps() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        let steps = Counter()
+        for call in 1...2 {
+            let outcome = try? await node.interceptor.outcome(key: key()) { execution in
+                #expect(execution.token == nil && execution.leaseRemaining == nil)
+                let step = try await execution.step("mail") { steps.add() }
+                if call == 1 { throw Boom() }
+                return step
+            }
+            #expect(outcome?.isRun(2) ?? (call == 1))
+        }
+        #expect(
+            try await node.interceptor.idempotent(key: key("k-2")) { execution in
+                try await execution.step("mail") {
+                    node.store.kill()
+                    node.clock.advance(by: .seconds(31))
+                    return "sent"
+                }
+            } == "sent"
+        )
+    }
+
+    @Test("Observe only: a shutdown waits for a claim that is being made")
+    func observeOnlyClaimDuringShutdown() async throws {
+        let node = Node(try OperationPolicy(mode: .observeOnly))
+        let hold = Gate()
+        let finish = Gate()
+        node.store.disturb(write: 1, .hold(hold))
+        let run = node.interceptor.start(key()) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await node.store.waitForWrites(1)
+        let shutdown = Task { await node.interceptor.shutdown(within: .seconds(5)) }
+        await node.clock.waitForSleeper(within: .seconds(5))
+        node.clock.advance(by: .seconds(5))
+        #expect(await shutdown.value == 1)
+        hold.open()
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+    }
+
+    @Test("Shutdown counts a handler that runs without protection and may have a claim")
+    func shutdownCountsUnprotected() async throws {
+        let node = Node(try OperationPolicy(storeFailure: .failOpen))
+        node.store.kill()
+        let isInside = Gate()
+        let finish = Gate()
+        let run = node.interceptor.start(key()) { _ in
+            isInside.open()
+            await finish.pass()
+            return "A"
+        }
+        await isInside.pass()
+        #expect(await node.interceptor.shutdown(within: .zero) == 1)
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+    }
+
     @Test("Off: everything runs, and the store is not asked")
     func off() async throws {
         let node = Node(try OperationPolicy(mode: .off))
@@ -193,6 +254,16 @@ struct ModeAndLifecycleTests {
         #expect(try await node.another().interceptor.outcome(key: key()) { _ in "B" }.isRun("B"))
         finish.open()
         #expect(await refusal { _ = try await running.value } == .leaseLost)
+    }
+
+    @Test("A call that is refused for want of room leaves nothing to be done later")
+    func refusedForCapacity() async throws {
+        for mode in [OperationPolicy.Mode.enforce, .observeOnly] {
+            let node = Node(try OperationPolicy(mode: mode), capacity: 1)
+            _ = try await node.interceptor.idempotent(key: key("only")) { _ in 1 }
+            for index in 0..<100 { _ = try? await node.interceptor.idempotent(key: key("k-\(index)")) { _ in 1 } }
+            #expect(await node.interceptor.shutdown(within: .zero) == 0)
+        }
     }
 
     @Test("An expired record answers nobody, however many others are still to be swept")

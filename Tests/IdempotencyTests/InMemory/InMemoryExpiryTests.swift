@@ -175,4 +175,36 @@ struct InMemoryExpiryTests {
         }
         #expect(store.count == 0)
     }
+
+    @Test("Whatever is written, removed and forgotten, in many and in few keys by turns: as a plain list would have it")
+    func model() async throws {
+        struct Expected {
+            var version: RecordVersion
+            var expiry: Duration
+        }
+        var random = SeededGenerator(seed: 5)
+        var expected: [Int: Expected] = [:]
+        for phase in 0..<6 {
+            for _ in 0..<5000 {
+                let number = Int.random(in: 0..<(phase.isMultiple(of: 2) ? 4000 : 60), using: &random)
+                if let known = expected[number], known.expiry <= clock.now.sinceStart { expected[number] = nil }
+                let version = expected[number]?.version
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    #expect(try await store.remove(.numbered(number), expecting: version) != nil)
+                    expected[number] = nil
+                } else {
+                    let span = Nanoseconds.random(in: 1..<1000, using: &random) * 1_000_000
+                    let record = IdempotencyRecord.example(.done(.void), retention: span)
+                    let next = try await store.write(record, to: .numbered(number), expecting: version)
+                    let expiry = clock.now.sinceStart + .nanoseconds(span)
+                    expected[number] = Expected(version: try #require(next), expiry: expiry)
+                }
+                if Bool.random(using: &random) { clock.advance(by: .milliseconds(1)) }
+            }
+            for number in 0..<4000 {
+                let alive = expected[number].flatMap { $0.expiry > clock.now.sinceStart ? $0.version : nil }
+                try #require(try await store.load(.numbered(number))?.version == alive)
+            }
+        }
+    }
 }
