@@ -15,7 +15,8 @@ extension Engine {
             let seen = claiming.found
             // Only then: a claim that is given back later counts as work under way before its flight ends.
             defer { flights.resolve(run, .unavailable(failure.underlying, seen: seen)) }
-            return try withoutStore(run.call, claiming.mayHaveLanded ? run : nil, failure.underlying, seen)
+            let mayHoldClaim = claiming.mayHaveLanded || run.withState { $0.phase } == .held
+            return try withoutStore(run.call, mayHoldClaim ? run : nil, failure.underlying, seen)
         } catch {
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
             flights.handOver(run)

@@ -309,6 +309,21 @@ struct ClaimAndTakeoverTests {
         #expect(runs.value == 0)
     }
 
+    @Test("A claim whose lease is over before its handler, and that could not be renewed, is given back")
+    func lateClaimUnanswered() async throws {
+        let node = Node()
+        let hold = Gate()
+        node.store.disturb(write: 1, .holdReply(hold))
+        node.store.disturb(write: 2, .failBefore)
+        let late = node.interceptor.start(key()) { _ in "A" }
+        await node.store.waitForWrites(1)
+        node.clock.advance(by: .seconds(31))
+        hold.open()
+        #expect(await refusal { _ = try await late.value } == .storeUnavailable)
+        await node.log.wait(for: .released)
+        #expect(try #require(await node.memory.load(key())).record.isPending == false)
+    }
+
     @Test("I1, I9: of two nodes that race for a key, one runs and the other replays; 500 rounds")
     func race() async throws {
         let a = Node().another(isWoken: true)
