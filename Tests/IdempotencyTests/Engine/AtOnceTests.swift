@@ -215,7 +215,7 @@ struct AtOnceTests {
         )
         let memory = InMemoryIdempotencyStore(clock: stopped)
         let runtimes = [1, 2].map {
-            IdempotencyRuntime(clock: clock, executor: globalConcurrentExecutor, random: SeededGenerator(seed: $0))
+            IdempotencyRuntime(clock: clock, executor: Standstill(), random: SeededGenerator(seed: $0))
         }
         let policy = try OperationPolicy(waitLimit: .zero)
         let interceptor = IdempotencyInterceptor(

@@ -31,6 +31,16 @@ struct BackgroundTests {
         _ = try await long.value
     }
 
+    @Test("An earlier look takes the place of a later one")
+    func earlierLook() {
+        let node = Node()
+        let now = node.interceptor.engine.runtime.time.now()
+        for seconds in (1...50).reversed() {
+            node.interceptor.engine.keeper.watch(dueAt: now + Nanoseconds(seconds) * 1_000_000_000)
+            #expect(node.interceptor.engine.timers.count == 1)
+        }
+    }
+
     @Test("A renewal that takes long is not asked for a second time")
     func oneRenewal() async throws {
         let node = Node()
