@@ -204,7 +204,7 @@ struct AtOnceTests {
     @Test("A claim whose lease is over before the handler is entered is renewed first", arguments: [false, true])
     func lapsedDuringClaim(_ isWrapped: Bool) async throws {
         let clock = ManualClock()
-        let isArmed = Shared(true)
+        let isArmed = Shared(false)
         let stopped = HookClock(
             base: clock,
             after: {
@@ -224,6 +224,8 @@ struct AtOnceTests {
             runtime: runtimes[0]
         )
         let other = IdempotencyInterceptor(store: memory, policy: policy, runtime: runtimes[1])
+        // At the store's next reading of its clock, when the claim is written.
+        isArmed.update { $0 = true }
         let outcome = try await interceptor.outcome(key: key()) { execution in
             #expect(execution.leaseRemaining == .seconds(30))
             return try await Task.detached { try await other.outcome(key: key()) { _ in 1 }.isInProgress }.value
