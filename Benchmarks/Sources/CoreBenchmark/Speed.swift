@@ -6,7 +6,8 @@ struct Speed {
     static let count = 20_000
     static let rounds = 15
     let keys: [IdempotencyKey]
-    let result = [UInt8](repeating: 7, count: 100)
+    /// One for each key, as in a service: two tasks that counted the references of one array would get into each other's way.
+    let results: [[UInt8]]
 
     struct Receipt: Codable, Sendable {
         var id: String
@@ -16,64 +17,66 @@ struct Speed {
     init() throws {
         let scope = try IdempotencyScope("charge")
         keys = (0..<Self.count).map { _ in IdempotencyKey.fresh(in: scope) }
+        results = (0..<Self.count).map { [UInt8](repeating: UInt8($0 & 255), count: 100) }
     }
 
-    private func each(_ tasks: Int, _ body: @escaping @Sendable (ArraySlice<IdempotencyKey>) async throws -> Void)
-        async throws
-    {
-        if tasks == 1 { return try await body(keys[...]) }
+    private func each(_ tasks: Int, _ body: @escaping @Sendable (Range<Int>) async throws -> Void) async throws {
+        if tasks == 1 { return try await body(keys.indices) }
         let share = keys.count / tasks
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<tasks {
-                let part = keys[(index * share)..<((index + 1) * share)]
-                group.addTask { try await body(part) }
+                group.addTask { try await body((index * share)..<((index + 1) * share)) }
             }
             try await group.waitForAll()
         }
     }
 
     func run() async throws {
-        let samples = try await sampleRecords()
+        let records = try await recordedWrites()
+        let keys = keys
+        let results = results
         var first: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
         var blind: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
         var replay: [Int: (ours: [Double], base: [Double])] = [1: ([], []), 2: ([], [])]
         var json: (first: [Double], replay: [Double]) = ([], [])
-        let result = result
         for round in 0...Self.rounds {
             for tasks in [1, 2] {
                 let interceptor = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
                 let base = Baseline()
                 let unchecked = Baseline()
                 let uncheckedFirst = try await nanoseconds(per: keys.count) {
-                    try await each(tasks) { keys in
-                        for key in keys {
-                            unchecked.write(key, samples.pending)
-                            unchecked.write(key, samples.done)
+                    try await each(tasks) { part in
+                        for index in part {
+                            unchecked.write(keys[index], records[index].pending)
+                            unchecked.write(keys[index], records[index].done)
                         }
                     }
                 }
                 let baseFirst = try await nanoseconds(per: keys.count) {
-                    try await each(tasks) { keys in
-                        for key in keys {
-                            precondition(base.checkAndSet(key, expecting: nil, samples.pending))
-                            precondition(base.checkAndSet(key, expecting: samples.pending.version, samples.done))
+                    try await each(tasks) { part in
+                        for index in part {
+                            let (pending, done) = records[index]
+                            precondition(base.checkAndSet(keys[index], expecting: nil, pending))
+                            precondition(base.checkAndSet(keys[index], expecting: pending.version, done))
                         }
                     }
                 }
                 let oursFirst = try await nanoseconds(per: keys.count) {
-                    try await each(tasks) { keys in
-                        for key in keys { _ = try await interceptor.idempotent(key: key) { _ in result } }
+                    try await each(tasks) { part in
+                        for index in part {
+                            _ = try await interceptor.idempotent(key: keys[index]) { _ in results[index] }
+                        }
                     }
                 }
                 let baseReplay = try await nanoseconds(per: keys.count) {
-                    try await each(tasks) { keys in
-                        for key in keys { precondition(base.read(key) != nil) }
+                    try await each(tasks) { part in
+                        for index in part { precondition(base.read(keys[index]) != nil) }
                     }
                 }
                 let oursReplay = try await nanoseconds(per: keys.count) {
-                    try await each(tasks) { keys in
-                        for key in keys {
-                            let bytes = try await interceptor.idempotent(key: key) { _ in [UInt8]() }
+                    try await each(tasks) { part in
+                        for index in part {
+                            let bytes = try await interceptor.idempotent(key: keys[index]) { _ in [UInt8]() }
                             precondition(bytes.count == 100)
                         }
                     }
@@ -125,14 +128,14 @@ struct Speed {
         report("replay, JSON result", median(json.replay), "ns")
     }
 
-    /// The two records that a first call writes.
-    private func sampleRecords() async throws -> (pending: StoredRecord, done: StoredRecord) {
+    /// The two records that the first call of each key writes.
+    private func recordedWrites() async throws -> [(pending: StoredRecord, done: StoredRecord)] {
         let store = RecordingStore(InMemoryIdempotencyStore())
-        let result = result
-        _ = try await IdempotencyInterceptor(store: store).idempotent(key: keys[0]) { _ in result }
-        let records = store.records.map {
-            StoredRecord(version: RecordVersion(rawValue: 1), record: $0, remaining: .seconds(1))
+        let interceptor = IdempotencyInterceptor(store: store)
+        for (key, result) in zip(keys, results) { _ = try await interceptor.idempotent(key: key) { _ in result } }
+        let writes = store.records.enumerated().map { index, record in
+            StoredRecord(version: RecordVersion(rawValue: UInt64(index + 1)), record: record, remaining: .seconds(1))
         }
-        return (records[0], records[1])
+        return stride(from: 0, to: writes.count, by: 2).map { (writes[$0], writes[$0 + 1]) }
     }
 }

@@ -9,10 +9,10 @@ extension Engine {
         case .observeOnly: return try await observe(call)
         case .off: return .unprotected(nil)
         }
-        let deadline = runtime.time.now().addingClamped(call.policy.waitLimit.nanoseconds)
+        let deadline = runtime.time.now().addingClamped(call.policy.waitNanoseconds)
         if let leading, let acquisition = try await lead(leading, until: deadline) { return acquisition }
         while true {
-            switch flights.join(call, of: self, enclosing: try enter(call)) {
+            switch flights.join(call, enclosing: try enter(call.key)) {
             case .leads(let run):
                 if let acquisition = try await lead(run, until: deadline) { return acquisition }
             case .waits(let waiter, let leader):
@@ -29,11 +29,11 @@ extension Engine {
     }
 
     /// Whether a call may ask for its key at all. Returns the run in whose handler it was made.
-    func enter(_ call: Call) throws -> Run? {
+    func enter(_ key: IdempotencyKey) throws -> Run? {
         guard !isShutDown else { throw IdempotencyError.shutDown }
         if Task.isCancelled { throw CancellationError() }
         let enclosing = Run.current?.nearestInProgress
-        if enclosing != nil, isBeingRun(call.key, by: enclosing) { throw IdempotencyError.recursiveCall }
+        if enclosing != nil, isBeingRun(key, by: enclosing) { throw IdempotencyError.recursiveCall }
         return enclosing
     }
 
@@ -78,14 +78,14 @@ extension Engine {
         switch RecordStateMachine.claim(stored, call.claim(by: record.claimant)) {
         case .reconcile where record.state == .pending(unknown: .notReconciled):
             // The hook was asked a moment ago, and did not know.
-            return try settled(.unknown(.notReconciled), stored, call)
+            return try settled(.unknown(.notReconciled), stored, call.key)
         case .run, .reconcile, .exhaust:
             try refuseIfAwaited(stored, record.claimant)
             return nil
         case .refused(.inProgress):
             return nil
         case .refused(let refusal):
-            return try settled(refusal, stored, call)
+            return try settled(refusal, stored, call.key)
         }
     }
 
@@ -102,23 +102,23 @@ extension Engine {
     func settled(
         _ refusal: RecordStateMachine.Refusal,
         _ stored: StoredRecord,
-        _ call: Call
+        _ key: IdempotencyKey
     ) throws -> Acquisition {
         let attempt = stored.record.attempt
         switch refusal {
         case .done(let value):
-            if observer != nil { report(.replayed, call.key, attempt: attempt) }
+            if observer != nil { report(.replayed, key, attempt: attempt) }
             return .replay(value)
         case .failed(let failure):
-            report(.replayed, call.key, attempt: attempt)
+            report(.replayed, key, attempt: attempt)
             return .failed(failure, attempt: attempt)
         case .fingerprintMismatch:
-            report(.mismatched, call.key, attempt: attempt)
+            report(.mismatched, key, attempt: attempt)
             throw IdempotencyError.fingerprintMismatch
         case .unknown(.attemptsExhausted):
             throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
         case .unknown(let reason):
-            report(.unknown, call.key, attempt: attempt)
+            report(.unknown, key, attempt: attempt)
             return .unknown(UnknownOutcome(reason: reason, attempt: attempt, cause: nil))
         case .inProgress:
             return .inProgress(remaining: stored.remaining)

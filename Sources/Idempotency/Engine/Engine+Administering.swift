@@ -32,7 +32,7 @@ extension Engine {
 
     func revoke(_ key: IdempotencyKey, _ policy: OperationPolicy) async throws -> IdempotencyStatus {
         let call = Call(key: key, fingerprint: nil, policy: policy)
-        let claimant = flights.makeLooseRun(call, of: self, enclosing: nil).claimant
+        let claimant = flights.makeLooseRun(call, enclosing: nil).claimant
         var found: StoredRecord?
         var failures = 0
         for _ in 0..<64 {

@@ -14,16 +14,20 @@ extension Engine {
     }
 
     /// Claims the key, or replays its result.
-    func acquireAtOnce(_ call: Call, from store: any ImmediateIdempotencyStore) throws -> Opening {
-        let enclosing = try enter(call)
-        guard let run = flights.lead(call, of: self, enclosing: enclosing) else { return .joins }
+    func acquireAtOnce(
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
+        _ policy: OperationPolicy
+    ) throws -> Opening {
+        let enclosing = try enter(key)
+        guard let run = flights.lead(key, fingerprint, policy, enclosing: enclosing) else { return .joins }
         // Now that the flight is there, a shutdown either sees it or is seen.
         guard !isShutDown else { return .leads(run) }
-        let record = RecordStateMachine.firstClaim(call.claim(by: run.claimant))
+        let record = RecordStateMachine.firstClaim(run.call.claim(by: run.claimant))
         let sentAt = runtime.time.now()
         var found: StoredRecord?
         // An error is the general path's to report; it meets it again.
-        if let version = try? store.write(record, under: call.key, expecting: nil, found: &found) {
+        if let version = try? immediateStore?.write(record, under: key, expecting: nil, found: &found) {
             hold(record, version, by: run, sentAt: sentAt)
             // Time can pass between any two lines: a process may be stopped for longer than a lease.
             guard !isShutDown, runtime.time.now() < sentAt.addingClamped(record.leaseNanoseconds) else {
@@ -33,19 +37,19 @@ extension Engine {
             return .decided(.run(run))
         }
         guard let found, case .done = found.record.state,
-            case .refused(let refusal) = RecordStateMachine.claim(found, call.claim(by: run.claimant))
+            case .refused(let refusal) = RecordStateMachine.claim(found, run.call.claim(by: run.claimant))
         else { return .leads(run) }
         defer { flights.resolve(run, .observed(found)) }
-        return .decided(try settled(refusal, found, call))
+        return .decided(try settled(refusal, found, run.key))
     }
 
     /// Records what the handler returned. `false`: it could not be done at once, and nothing is changed.
-    func concludeAtOnce(_ run: Run, _ value: StoredValue, in store: any ImmediateIdempotencyStore) -> Bool {
+    func concludeAtOnce(_ run: Run, _ value: StoredValue) -> Bool {
         let event = RecordStateMachine.Event.complete(value, retention: run.call.policy.retentionNanoseconds)
         var record: IdempotencyRecord?
         guard let expected = run.takeTurnAtOnce(for: event, record: &record) else { return false }
         var found: StoredRecord?
-        guard let version = try? store.write(record!, under: run.key, expecting: expected, found: &found),
+        guard let version = try? immediateStore?.write(record!, under: run.key, expecting: expected, found: &found),
             version > expected
         else {
             run.endTurn()

@@ -38,7 +38,7 @@ extension Engine {
     /// Records that the handler threw. Returns what the caller is to be thrown.
     func concludeFailure(_ run: Run, _ error: any Error, _ failures: [any FinalFailure.Type]) async -> any Error {
         let lapsePolicy = run.withState { $0.stored?.record.lapsePolicy } ?? run.call.policy.lapse.recorded
-        let (event, thrown) = classify(error, lapsePolicy, run.call, failures)
+        let (event, thrown) = classify(error, lapsePolicy, run.call.policy, failures)
         if (error as? IdempotencyError)?.code == .resultNotSaved {
             // A step's effect happened and could not be recorded: as for a result, nothing is released.
             run.withState { $0.leave() }
@@ -75,12 +75,12 @@ extension Engine {
     func classify(
         _ error: any Error,
         _ lapsePolicy: LapsePolicy,
-        _ call: Call,
+        _ policy: OperationPolicy,
         _ failures: [any FinalFailure.Type]
     ) -> (RecordStateMachine.Event, thrown: any Error) {
-        let retention = call.policy.retentionNanoseconds
+        let retention = policy.retentionNanoseconds
         if let final = error as? any FinalFailure, failures.contains(where: { $0 == type(of: final) }) {
-            return (.fail(stored(final, limit: call.policy.maximumResultSize), retention: retention), error)
+            return (.fail(stored(final, limit: policy.maximumResultSize), retention: retention), error)
         }
         if let declared = error as? EffectDidNotHappen {
             return (.fail(.retryable(.didNotHappen), retention: retention), declared.underlying)
@@ -104,7 +104,8 @@ extension Engine {
 
     /// Tries, for as long as a lease may hold, to make a write that could not be made while the caller waited.
     func settleLater(_ run: Run, _ event: RecordStateMachine.Event) {
-        settler.settle(run, event, until: runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds))
+        let end = runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds)
+        settler.settle(run, event, until: end, by: self)
     }
 
     func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {

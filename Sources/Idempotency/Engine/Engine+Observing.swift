@@ -2,7 +2,7 @@
 extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
-        let run = flights.makeLooseRun(call, of: self, enclosing: Run.current?.nearestInProgress)
+        let run = flights.makeLooseRun(call, enclosing: Run.current?.nearestInProgress)
         flights.add(loose: run)
         // Now that the run is there, a shutdown either sees it or is seen.
         if !isShutDown {

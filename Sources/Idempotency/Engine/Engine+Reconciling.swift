@@ -7,7 +7,7 @@ extension Engine {
         var answer: Reconciliation
         var cause: (any Error)?
         do {
-            answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run)) }
+            answer = try await Run.$current.withValue(run) { try await hook(IdempotentExecution(run, self)) }
             if case .failed(let failure) = answer {
                 try KeyText.validate(type(of: failure).failureName, "The name of the failure \(type(of: failure))")
             }
@@ -41,7 +41,7 @@ extension Engine {
                 return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))
             }
             switch RecordStateMachine.claim(stored, run.call.claim(by: run.claimant)) {
-            case .refused(let refusal): return try settled(refusal, stored, run.call)
+            case .refused(let refusal): return try settled(refusal, stored, run.key)
             case .run, .reconcile, .exhaust: return nil
             }
         case .lost, .ended, .refused:

@@ -2,39 +2,42 @@
 extension Engine {
     /// Runs the handler in the caller's isolation if the key allows it; else answers with what is kept.
     ///
-    /// Generic over as little as can be: whatever is decided about the key is decided without the handler's type.
+    /// Generic over as little as can be: whatever is decided about the key is decided without the handler's type. And with
+    /// the parts of a ``Call`` instead of one: to make it counts references that all tasks share.
     func execute<Kind: ResultKind>(
         _ kind: Kind.Type,
-        _ call: Call,
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
+        _ policy: OperationPolicy,
         failures: [any FinalFailure.Type],
         ending: inout CallEnding,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
     ) async throws -> Kind.Value {
         for failure in failures { try KeyText.validate(failure.failureName, "The name of the failure \(failure)") }
-        let immediateStore = call.policy.mode == .enforce ? immediateStore : nil
+        let isDecidedAtOnce = immediateStore != nil && policy.mode == .enforce
         let acquisition: Acquisition
-        if let immediateStore {
-            switch try acquireAtOnce(call, from: immediateStore) {
+        if isDecidedAtOnce {
+            switch try acquireAtOnce(key, fingerprint, policy) {
             case .decided(let decided): acquisition = decided
-            case .leads(let run): acquisition = try await acquire(call, leading: run)
-            case .joins: acquisition = try await acquire(call)
+            case .leads(let run): acquisition = try await acquire(run.call, leading: run)
+            case .joins: acquisition = try await acquire(Call(key: key, fingerprint: fingerprint, policy: policy))
             }
         } else {
-            acquisition = try await acquire(call)
+            acquisition = try await acquire(Call(key: key, fingerprint: fingerprint, policy: policy))
         }
         switch acquisition {
         case .run(let run):
             // What is only observed must not notice it.
-            let isObserved = call.policy.mode == .observeOnly
-            let execution = isObserved ? IdempotentExecution(unprotected: call.key) : IdempotentExecution(run)
+            let isObserved = policy.mode == .observeOnly
+            let execution = isObserved ? IdempotentExecution(unprotected: key) : IdempotentExecution(run, self)
             let value: Kind.Value
             do {
                 value = try await Run.$current.withValue(run) { try await handler(execution) }
             } catch {
                 throw await concludeFailure(run, error, failures)
             }
-            let kept = kind.keep(value, by: self, limit: call.policy.maximumResultSize)
-            if let immediateStore, concludeAtOnce(run, kept, in: immediateStore) {
+            let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
+            if isDecidedAtOnce, concludeAtOnce(run, kept) {
                 return value
             }
             try await conclude(run, kept)
@@ -45,7 +48,7 @@ extension Engine {
                 if run != nil { background.end() }
             }
             do {
-                let execution = IdempotentExecution(unprotected: call.key)
+                let execution = IdempotentExecution(unprotected: key)
                 let value =
                     if let run {
                         try await Run.$current.withValue(run) { try await handler(execution) }
@@ -53,12 +56,12 @@ extension Engine {
                         try await handler(execution)
                     }
                 if let run {
-                    let kept = kind.keep(value, by: self, limit: call.policy.maximumResultSize)
-                    settleLater(run, .complete(kept, retention: call.policy.retentionNanoseconds))
+                    let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
+                    settleLater(run, .complete(kept, retention: policy.retentionNanoseconds))
                 }
                 return value
             } catch {
-                let (event, thrown) = classify(error, call.policy.lapse.recorded, call, failures)
+                let (event, thrown) = classify(error, policy.lapse.recorded, policy, failures)
                 if let run { settleLater(run, event) }
                 throw thrown
             }
@@ -91,7 +94,9 @@ extension Engine {
             do {
                 let value = try await self.execute(
                     kind,
-                    call,
+                    call.key,
+                    call.fingerprint,
+                    call.policy,
                     failures: failures,
                     ending: &ending,
                     handler: handler

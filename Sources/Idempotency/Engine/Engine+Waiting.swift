@@ -13,7 +13,7 @@ extension Engine {
         if run.withState({ $0.waitForAnother() }) {
             // The first time: whoever does not want to wait for runs need not wait for this one either.
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
-            if policy.waitLimit > .zero { report(.waiting, run.key) }
+            if policy.waitNanoseconds > 0 { report(.waiting, run.key) }
         }
         guard runtime.time.now() < deadline else { return known.remaining }
         var remaining = known.remainingNanoseconds
@@ -47,7 +47,7 @@ extension Engine {
             guard now < deadline else { return .nanoseconds(remaining) }
             guard !isShutDown else { throw IdempotencyError.shutDown }
             // Not less than a tenth of a millisecond: two clocks may count the end of a lease a little differently.
-            let look = now.addingClamped(min(policy.pollInterval.nanoseconds, max(remaining, 100_000)))
+            let look = now.addingClamped(min(policy.pollNanoseconds, max(remaining, 100_000)))
             let timer = timers.schedule(at: min(look, deadline)) { signal.fire(.lookAgain) }
             let end = await withTaskCancellationHandler {
                 await signal.value()

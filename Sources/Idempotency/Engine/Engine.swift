@@ -14,7 +14,7 @@ final class Engine: Sendable {
     let writer: RecordWriter
     let keeper: LeaseKeeper
     /// Names the store: the same key in another store is another matter.
-    let storeID: ObjectIdentifier
+    private let storeID: ObjectIdentifier
     let background: BackgroundWork
     let settler: Settler
     private let shutDown = Atomic(false)
@@ -33,7 +33,7 @@ final class Engine: Sendable {
         self.runtime = runtime
         let timers = Timers(runtime)
         let storeID = type(of: store) is AnyClass ? ObjectIdentifier(store as AnyObject) : ObjectIdentifier(timers)
-        let flights = FlightTable(runtime.random)
+        let flights = FlightTable(runtime.random, storeID: storeID)
         let writer = RecordWriter(store: store, runtime: runtime, timers: timers, observer: observer)
         let background = BackgroundWork()
         self.background = background
@@ -55,7 +55,7 @@ final class Engine: Sendable {
     func isBeingRun(_ key: IdempotencyKey, by enclosing: Run?) -> Bool {
         var run = enclosing
         while let current = run {
-            let isSame = current.engine.storeID == storeID && current.key == key
+            let isSame = current.storeID == storeID && current.key == key
             if isSame, current.withState({ $0.isInProgress }) { return true }
             run = current.enclosing
         }

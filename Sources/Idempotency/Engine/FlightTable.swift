@@ -26,6 +26,7 @@ final class FlightTable: Sendable {
         var flights: [Flight] = []
         /// Two, so that a claimant has 128 random bits.
         var random: (high: SplitMix64, low: SplitMix64)
+        let storeID: ObjectIdentifier
 
         func index(of key: IdempotencyKey) -> Int? {
             let hash = key.storedHash
@@ -37,13 +38,13 @@ final class FlightTable: Sendable {
             flights.firstIndex { $0.leader === run }
         }
 
-        mutating func makeRun(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
+        mutating func makeRun(_ call: Call, enclosing: Run?) -> Run {
             let claimant = Claimant(high: random.high.next(), low: random.low.next())
-            return Run(call, of: engine, claimant: claimant, enclosing: enclosing)
+            return Run(call, claimant: claimant, enclosing: enclosing, storeID: storeID)
         }
 
-        mutating func begin(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
-            let run = makeRun(call, of: engine, enclosing: enclosing)
+        mutating func begin(_ call: Call, enclosing: Run?) -> Run {
+            let run = makeRun(call, enclosing: enclosing)
             flights.append(Flight(hash: call.key.storedHash, leader: run))
             return run
         }
@@ -61,9 +62,9 @@ final class FlightTable: Sendable {
     private final class Shard: Sendable {
         let state: Mutex<State>
 
-        init(_ random: RandomSource) {
+        init(_ random: RandomSource, storeID: ObjectIdentifier) {
             let generators = (SplitMix64(seed: random.next()), SplitMix64(seed: random.next()))
-            state = Mutex(State(random: generators))
+            state = Mutex(State(random: generators, storeID: storeID))
         }
     }
 
@@ -72,8 +73,8 @@ final class FlightTable: Sendable {
     private let drained = Mutex<[OneShot<Void>]>([])
     private let isDraining = Atomic(false)
 
-    init(_ random: RandomSource) {
-        shards = (0..<256).map { _ in Shard(random) }
+    init(_ random: RandomSource, storeID: ObjectIdentifier) {
+        shards = (0..<256).map { _ in Shard(random, storeID: storeID) }
     }
 
     private func shard(of key: IdempotencyKey) -> Shard {
@@ -83,15 +84,21 @@ final class FlightTable: Sendable {
     // MARK: Joining
 
     /// Leads the key if nobody does.
-    func lead(_ call: Call, of engine: Engine, enclosing: Run?) -> Run? {
-        shard(of: call.key).state.withLock { state in
-            state.index(of: call.key) == nil ? state.begin(call, of: engine, enclosing: enclosing) : nil
+    func lead(
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
+        _ policy: OperationPolicy,
+        enclosing: Run?
+    ) -> Run? {
+        shard(of: key).state.withLock { state in
+            guard state.index(of: key) == nil else { return nil }
+            return state.begin(Call(key: key, fingerprint: fingerprint, policy: policy), enclosing: enclosing)
         }
     }
 
     /// A run for a key that is in no flight, for callers that block nobody.
-    func makeLooseRun(_ call: Call, of engine: Engine, enclosing: Run?) -> Run {
-        shard(of: call.key).state.withLock { $0.makeRun(call, of: engine, enclosing: enclosing) }
+    func makeLooseRun(_ call: Call, enclosing: Run?) -> Run {
+        shard(of: call.key).state.withLock { $0.makeRun(call, enclosing: enclosing) }
     }
 
     /// The claim of a run that blocks nobody is made: it is renewed, and awaited by a shutdown, as the others are.
@@ -102,13 +109,13 @@ final class FlightTable: Sendable {
     }
 
     /// Leads the key, or waits for whoever does.
-    func join(_ call: Call, of engine: Engine, enclosing: Run?) -> Join {
+    func join(_ call: Call, enclosing: Run?) -> Join {
         shard(of: call.key).state.withLock { state in
             guard let index = state.index(of: call.key) else {
-                return .leads(state.begin(call, of: engine, enclosing: enclosing))
+                return .leads(state.begin(call, enclosing: enclosing))
             }
             let leader = state.flights[index].leader
-            let isPatient = call.policy.waitLimit > .zero
+            let isPatient = call.policy.waitNanoseconds > 0
             // The shard's lock is held around the run's, never the other way round.
             let (isHeld, kept) = leader.withState { run in
                 run.follow(impatiently: !isPatient || call.fingerprint != nil)
@@ -183,7 +190,7 @@ final class FlightTable: Sendable {
                     return nil
                 }
                 let waiter = state.flights[index].waiters.removeFirst()
-                let heir = state.makeRun(waiter.call, of: leaving.engine, enclosing: waiter.enclosing)
+                let heir = state.makeRun(waiter.call, enclosing: waiter.enclosing)
                 // Who stays wants to hear of the heir's claim as well.
                 if !state.flights[index].waiters.isEmpty { heir.withState { $0.follow(impatiently: true) } }
                 state.flights[index].leader = heir

@@ -6,14 +6,17 @@ extension IdempotencyInterceptor {
 
     @inline(__always)
     func run<Value: Codable>(
-        _ call: Call,
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
         _ failures: [any FinalFailure.Type],
         _ ending: inout CallEnding,
         _ handler: Handler<Value>
     ) async throws -> Value {
         try await engine.execute(
             CodableResult<Value>.self,
-            call,
+            key,
+            fingerprint,
+            policy,
             failures: failures,
             ending: &ending,
             handler: handler
@@ -22,12 +25,21 @@ extension IdempotencyInterceptor {
 
     @inline(__always)
     func runVoid(
-        _ call: Call,
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
         _ failures: [any FinalFailure.Type],
         _ ending: inout CallEnding,
         _ handler: Handler<Void>
     ) async throws {
-        try await engine.execute(VoidResult.self, call, failures: failures, ending: &ending, handler: handler)
+        try await engine.execute(
+            VoidResult.self,
+            key,
+            fingerprint,
+            policy,
+            failures: failures,
+            ending: &ending,
+            handler: handler
+        )
     }
 
     func runInOwnTask<Value: Codable & Sendable>(

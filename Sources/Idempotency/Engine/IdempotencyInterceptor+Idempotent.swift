@@ -24,7 +24,7 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     ) async throws -> Value {
         var ending = CallEnding.ran
-        return try await run(call(key, fingerprint), failures, &ending, handler)
+        return try await run(key, fingerprint, failures, &ending, handler)
     }
 
     /// Runs a handler that returns nothing, unless the key is done already.
@@ -43,7 +43,7 @@ extension IdempotencyInterceptor {
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Void
     ) async throws {
         var ending = CallEnding.ran
-        return try await runVoid(call(key, fingerprint), failures, &ending, handler)
+        return try await runVoid(key, fingerprint, failures, &ending, handler)
     }
 
     /// Refuses a handler whose result could never be replayed.

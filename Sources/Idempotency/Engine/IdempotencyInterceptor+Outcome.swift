@@ -22,7 +22,7 @@ extension IdempotencyInterceptor {
     ) async throws -> IdempotentOutcome<Value> {
         var ending = CallEnding.ran
         do {
-            let value = try await run(call(key, fingerprint), failures, &ending, handler)
+            let value = try await run(key, fingerprint, failures, &ending, handler)
             return ending.outcome(of: value)
         } catch {
             return try ending.outcome(insteadOf: error)
@@ -46,7 +46,7 @@ extension IdempotencyInterceptor {
     ) async throws -> IdempotentOutcome<Void> {
         var ending = CallEnding.ran
         do {
-            try await runVoid(call(key, fingerprint), failures, &ending, handler)
+            try await runVoid(key, fingerprint, failures, &ending, handler)
             return ending.outcome(of: ())
         } catch {
             return try ending.outcome(insteadOf: error)

@@ -21,7 +21,7 @@ extension IdempotencyInterceptor {
     ) -> nonisolated(nonsending) (Request) async throws -> Value {
         { request in
             var ending = CallEnding.ran
-            return try await run(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await run(try key(request), try fingerprint(request), failures, &ending) { execution in
                 try await handler(request, execution)
             }
         }
@@ -46,7 +46,7 @@ extension IdempotencyInterceptor {
     ) -> nonisolated(nonsending) (Request) async throws -> Void {
         { request in
             var ending = CallEnding.ran
-            return try await runVoid(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runVoid(try key(request), try fingerprint(request), failures, &ending) { execution in
                 try await handler(request, execution)
             }
         }
@@ -86,7 +86,7 @@ extension IdempotencyInterceptor {
     ) -> nonisolated(nonsending) (Request) async throws -> Value {
         { request in
             var ending = CallEnding.ran
-            return try await run(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await run(try key(request), try fingerprint(request), failures, &ending) { execution in
                 try await handler(request, execution)
             }
         }
@@ -111,7 +111,7 @@ extension IdempotencyInterceptor {
     ) -> nonisolated(nonsending) (Request) async throws -> Void {
         { request in
             var ending = CallEnding.ran
-            return try await runVoid(call(try key(request), try fingerprint(request)), failures, &ending) { execution in
+            return try await runVoid(try key(request), try fingerprint(request), failures, &ending) { execution in
                 try await handler(request, execution)
             }
         }

@@ -2,28 +2,30 @@
 @available(Idempotency 0.1, *)
 public struct IdempotentExecution: Sendable {
     private enum Context {
-        case run(Run)
+        case run(Run, Engine)
         case unprotected(IdempotencyKey)
     }
 
     private let context: Context
 
-    init(_ run: Run) {
-        context = .run(run)
+    init(_ run: Run, _ engine: Engine) {
+        context = .run(run, engine)
     }
 
     init(unprotected key: IdempotencyKey) {
         context = .unprotected(key)
     }
 
-    private var run: Run? {
-        if case .run(let run) = context { run } else { nil }
+    private var protected: (run: Run, engine: Engine)? {
+        if case .run(let run, let engine) = context { (run, engine) } else { nil }
     }
+
+    private var run: Run? { protected?.run }
 
     /// The key that is being run.
     public var key: IdempotencyKey {
         switch context {
-        case .run(let run): run.key
+        case .run(let run, _): run.key
         case .unprotected(let key): key
         }
     }
@@ -41,9 +43,9 @@ public struct IdempotentExecution: Sendable {
     /// How long the lease holds without renewal, by this process's clock and on the safe side; zero once it is lost.
     /// `nil` if the handler runs without protection.
     public var leaseRemaining: Duration? {
-        guard let run else { return nil }
+        guard let (run, engine) = protected else { return nil }
         if run.withState({ $0.phase }) != .held { return .zero }
-        return run.engine.leaseRemaining(of: run)
+        return engine.leaseRemaining(of: run)
     }
 
     /// Makes sure that the key is still this run's. Call it right before an effect that nothing else guards.
@@ -53,8 +55,8 @@ public struct IdempotentExecution: Sendable {
     /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/leaseLost`` if another claimed the key, or with
     ///   ``IdempotencyError/Code/storeUnavailable`` if the lease is over and the store does not answer.
     public func checkLease() async throws {
-        guard let run else { return }
-        try await run.engine.assureLease(of: run)
+        guard let (run, engine) = protected else { return }
+        try await engine.assureLease(of: run)
     }
 
     /// A stable key for a call that this operation makes downstream: every attempt of this key gets the same one.
@@ -78,13 +80,13 @@ public struct IdempotentExecution: Sendable {
         _ name: String,
         _ body: nonisolated(nonsending) () async throws -> Value
     ) async throws -> Value {
-        guard let run else { return try await body() }
-        if let kept = try await run.engine.beginStep(name, of: run) {
-            return try ResultKeeping.restore(Value.self, from: kept, with: run.engine.codec)
+        guard let (run, engine) = protected else { return try await body() }
+        if let kept = try await engine.beginStep(name, of: run) {
+            return try ResultKeeping.restore(Value.self, from: kept, with: engine.codec)
         }
         let value = try await body()
         let limit = run.call.policy.maximumResultSize
-        try await run.engine.endStep(name, ResultKeeping.keep(value, with: run.engine.codec, limit: limit), of: run)
+        try await engine.endStep(name, ResultKeeping.keep(value, with: engine.codec, limit: limit), of: run)
         return value
     }
 
@@ -96,10 +98,10 @@ public struct IdempotentExecution: Sendable {
     /// - Throws: As the step that returns a value.
     @_disfavoredOverload
     public func step(_ name: String, _ body: nonisolated(nonsending) () async throws -> Void) async throws {
-        guard let run else { return try await body() }
-        if let kept = try await run.engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
+        guard let (run, engine) = protected else { return try await body() }
+        if let kept = try await engine.beginStep(name, of: run) { return try ResultKeeping.restoreVoid(from: kept) }
         try await body()
-        try await run.engine.endStep(name, .void, of: run)
+        try await engine.endStep(name, .void, of: run)
     }
 
     /// Refuses a step whose result could not be kept.

@@ -52,37 +52,37 @@ public struct OperationPolicy: Sendable {
     )
 
     /// Whether the operation is protected.
-    public var mode: Mode { parts.mode }
+    public let mode: Mode
     /// How long a claim holds without renewal, by the store's clock.
-    public var lease: Duration { parts.lease }
+    public var lease: Duration { .nanoseconds(leaseNanoseconds) }
     /// How long a run's lease is renewed, from its claim on. A handler that runs longer loses its lease.
-    public var maximumRunTime: Duration { parts.maximumRunTime }
+    public var maximumRunTime: Duration { .nanoseconds(maximumRunNanoseconds) }
     /// How long a finished record answers duplicates. After that a retry is a new request.
-    public var retention: Duration { parts.retention }
+    public var retention: Duration { .nanoseconds(retentionNanoseconds) }
     /// How long a lapsed record is kept under `.rerun`, from the end of its lease on.
-    public var abandonmentRetention: Duration { parts.abandonmentRetention }
+    public var abandonmentRetention: Duration { .nanoseconds(abandonmentNanoseconds) }
     /// How long a duplicate waits for the run in progress. Zero: not at all.
-    public var waitLimit: Duration { parts.waitLimit }
+    public var waitLimit: Duration { .nanoseconds(waitNanoseconds) }
     /// How often a waiting call looks at the store, underneath the store's own wake-ups.
-    public var pollInterval: Duration { parts.pollInterval }
+    public var pollInterval: Duration { .nanoseconds(pollNanoseconds) }
     /// What becomes of a key whose run ended in nobody knows what.
-    public var lapse: LapseHandling { parts.lapse }
+    public let lapse: LapseHandling
     /// What happens when the store does not answer a claim.
-    public var storeFailure: StoreFailureHandling { parts.storeFailure }
+    public let storeFailure: StoreFailureHandling
     /// How often a key is tried; `nil`: without limit.
-    public var maximumAttempts: Int? { parts.maximumAttempts }
+    public let maximumAttempts: Int?
     /// The largest encoded result that is kept, in bytes; of a larger one only a tombstone is.
-    public var maximumResultSize: Int { parts.maximumResultSize }
+    public let maximumResultSize: Int
     /// How many callers may wait for one key in one interceptor.
-    public var maximumWaiters: Int { parts.maximumWaiters }
+    public let maximumWaiters: Int
 
-    /// Behind a reference, because every call takes its policy along.
-    private let parts: Parts
-
-    var leaseNanoseconds: Nanoseconds { parts.leaseNanoseconds }
-    var retentionNanoseconds: Nanoseconds { parts.retentionNanoseconds }
-    var abandonmentNanoseconds: Nanoseconds { parts.abandonmentNanoseconds }
-    var maximumRunNanoseconds: Nanoseconds { parts.maximumRunNanoseconds }
+    // As every call computes with them. Not behind a reference: all tasks would count it at once.
+    let leaseNanoseconds: Nanoseconds
+    let maximumRunNanoseconds: Nanoseconds
+    let retentionNanoseconds: Nanoseconds
+    let abandonmentNanoseconds: Nanoseconds
+    let waitNanoseconds: Nanoseconds
+    let pollNanoseconds: Nanoseconds
 
     /// Makes a policy. What is left out is as in ``standard``.
     ///
@@ -180,71 +180,18 @@ public struct OperationPolicy: Sendable {
         maximumResultSize: Int,
         maximumWaiters: Int
     ) {
-        parts = Parts(
-            mode: mode,
-            lease: lease,
-            maximumRunTime: maximumRunTime,
-            retention: retention,
-            abandonmentRetention: abandonmentRetention,
-            waitLimit: waitLimit,
-            pollInterval: pollInterval,
-            lapse: lapse,
-            storeFailure: storeFailure,
-            maximumAttempts: maximumAttempts,
-            maximumResultSize: maximumResultSize,
-            maximumWaiters: maximumWaiters
-        )
-    }
-
-    private final class Parts: Sendable {
-        let mode: Mode
-        let lease: Duration
-        let maximumRunTime: Duration
-        let retention: Duration
-        let abandonmentRetention: Duration
-        let waitLimit: Duration
-        let pollInterval: Duration
-        let lapse: LapseHandling
-        let storeFailure: StoreFailureHandling
-        let maximumAttempts: Int?
-        let maximumResultSize: Int
-        let maximumWaiters: Int
-        let leaseNanoseconds: Nanoseconds
-        let retentionNanoseconds: Nanoseconds
-        let abandonmentNanoseconds: Nanoseconds
-        let maximumRunNanoseconds: Nanoseconds
-
-        init(
-            mode: Mode,
-            lease: Duration,
-            maximumRunTime: Duration,
-            retention: Duration,
-            abandonmentRetention: Duration,
-            waitLimit: Duration,
-            pollInterval: Duration,
-            lapse: LapseHandling,
-            storeFailure: StoreFailureHandling,
-            maximumAttempts: Int?,
-            maximumResultSize: Int,
-            maximumWaiters: Int
-        ) {
-            self.mode = mode
-            self.lease = lease
-            self.maximumRunTime = maximumRunTime
-            self.retention = retention
-            self.abandonmentRetention = abandonmentRetention
-            self.waitLimit = waitLimit
-            self.pollInterval = pollInterval
-            self.lapse = lapse
-            self.storeFailure = storeFailure
-            self.maximumAttempts = maximumAttempts
-            self.maximumResultSize = maximumResultSize
-            self.maximumWaiters = maximumWaiters
-            leaseNanoseconds = lease.nanoseconds
-            retentionNanoseconds = retention.nanoseconds
-            abandonmentNanoseconds = abandonmentRetention.nanoseconds
-            maximumRunNanoseconds = maximumRunTime.nanoseconds
-        }
+        self.mode = mode
+        self.lapse = lapse
+        self.storeFailure = storeFailure
+        self.maximumAttempts = maximumAttempts
+        self.maximumResultSize = maximumResultSize
+        self.maximumWaiters = maximumWaiters
+        leaseNanoseconds = lease.nanoseconds
+        maximumRunNanoseconds = maximumRunTime.nanoseconds
+        retentionNanoseconds = retention.nanoseconds
+        abandonmentNanoseconds = abandonmentRetention.nanoseconds
+        waitNanoseconds = waitLimit.nanoseconds
+        pollNanoseconds = pollInterval.nanoseconds
     }
 }
 

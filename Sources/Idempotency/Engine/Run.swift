@@ -10,11 +10,12 @@ final class Run: Sendable {
 
     let call: Call
     let claimant: Claimant
-    let engine: Engine
+    /// Names the store: the same key in another store is another matter.
+    let storeID: ObjectIdentifier
     private let state: Mutex<RunState>
 
-    init(_ call: Call, of engine: Engine, claimant: Claimant, enclosing: Run?) {
-        self.engine = engine
+    init(_ call: Call, claimant: Claimant, enclosing: Run?, storeID: ObjectIdentifier) {
+        self.storeID = storeID
         self.call = call
         self.claimant = claimant
         state = Mutex(RunState(enclosing: enclosing))

@@ -44,7 +44,7 @@ final class Settler: Sendable {
     }
 
     /// Tries a write until the time is over. Counts as work under way.
-    func settle(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds) {
+    func settle(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds, by engine: Engine) {
         background.begin()
         let (hasRoom, starts, wake) = state.withLock { state -> (Bool, Bool, OneShot<Void>?) in
             guard state.items.count < Self.capacity else { return (false, false, nil) }
@@ -55,7 +55,6 @@ final class Settler: Sendable {
         if !hasRoom { background.end() }
         wake?.fire(())
         if starts {
-            let engine = run.engine
             _ = Task(executorPreference: runtime.executor) { await self.work(for: engine) }
         }
     }

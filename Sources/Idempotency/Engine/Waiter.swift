@@ -26,7 +26,7 @@ final class Waiter: Sendable {
         self.enclosing = enclosing
     }
 
-    var isPatient: Bool { call.policy.waitLimit > .zero }
+    var isPatient: Bool { call.policy.waitNanoseconds > 0 }
 }
 
 /// What ends the wait of a leader for another interceptor's run.
