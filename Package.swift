@@ -7,13 +7,19 @@ let package = Package(
     products: [
         .library(name: "Idempotency", targets: ["Idempotency"]),
         .library(name: "IdempotencyInMemory", targets: ["IdempotencyInMemory"]),
+        .library(name: "IdempotencyTesting", targets: ["IdempotencyTesting"]),
         .executable(name: "Quickstart", targets: ["Quickstart"]),
     ],
     targets: [
         .target(name: "Idempotency"),
         .target(name: "IdempotencyInMemory", dependencies: ["Idempotency"]),
+        .target(name: "IdempotencyTesting", dependencies: ["Idempotency"]),
         .executableTarget(name: "Quickstart", dependencies: ["Idempotency", "IdempotencyInMemory"]),
         .testTarget(name: "IdempotencyTests", dependencies: ["Idempotency", "IdempotencyInMemory"]),
+        .testTarget(
+            name: "IdempotencyTestingTests",
+            dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -6,7 +6,7 @@ public struct Checkpoint: Equatable, Sendable {
     /// What the step returned.
     public let value: StoredValue
 
-    init(name: String, value: StoredValue) {
+    package init(name: String, value: StoredValue) {
         self.name = name
         self.value = value
     }

@@ -25,8 +25,8 @@ public struct IdempotencyRecord: Equatable, Sendable {
     public internal(set) var checkpoints: [Checkpoint]
 
     // Compact on purpose: a store may hold millions.
-    var attemptNumber: UInt32
-    var tokenNumber: UInt64
+    package internal(set) var attemptNumber: UInt32
+    package internal(set) var tokenNumber: UInt64
     package internal(set) var leaseNanoseconds: Nanoseconds
     package internal(set) var retentionNanoseconds: Nanoseconds
 
@@ -52,7 +52,7 @@ public struct IdempotencyRecord: Equatable, Sendable {
 
     static let never = Nanoseconds.max
 
-    init(
+    package init(
         state: State,
         attempt: UInt32,
         claimant: Claimant,

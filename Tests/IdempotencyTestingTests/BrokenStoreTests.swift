@@ -1,0 +1,32 @@
+import Idempotency
+import IdempotencyTesting
+import Testing
+
+@Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(1)))
+struct BrokenStoreTests {
+    private func subject(_ flaw: StoreConformanceCheck?) -> StoreUnderTest {
+        let clock = ManualClock()
+        let store = ToyStore(flaw, clock)
+        return StoreUnderTest(
+            store,
+            another: flaw == .loadSeesEveryAcknowledgedWrite ? StaleReplica(store) : store,
+            reopen: {
+                store.restart()
+                return store
+            },
+            advanceTime: { clock.advance(by: $0) }
+        )
+    }
+
+    @Test("A store without a flaw passes", arguments: StoreConformanceCheck.allCases)
+    func honest(_ check: StoreConformanceCheck) async throws {
+        try await check.run(on: subject(nil))
+    }
+
+    @Test("A store that breaks the rule fails, and is told which rule", arguments: StoreConformanceCheck.allCases)
+    func broken(_ check: StoreConformanceCheck) async throws {
+        let violation = await #expect(throws: ConformanceViolation.self) { try await check.run(on: subject(check)) }
+        #expect(violation?.check == check)
+        #expect(violation.map { "\($0)".hasPrefix(check.rule) } ?? false)
+    }
+}
