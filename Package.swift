@@ -15,7 +15,10 @@ let package = Package(
         .target(name: "IdempotencyInMemory", dependencies: ["Idempotency"]),
         .target(name: "IdempotencyTesting", dependencies: ["Idempotency"]),
         .executableTarget(name: "Quickstart", dependencies: ["Idempotency", "IdempotencyInMemory"]),
-        .testTarget(name: "IdempotencyTests", dependencies: ["Idempotency", "IdempotencyInMemory"]),
+        .testTarget(
+            name: "IdempotencyTests",
+            dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
+        ),
         .testTarget(
             name: "IdempotencyTestingTests",
             dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]

@@ -19,6 +19,7 @@ final class BackgroundWork: Sendable {
     func end() {
         let idle = state.withLock { state -> [OneShot<Void>] in
             state.count -= 1
+            assert(state.count >= 0, "work was ended that had not begun")
             guard state.count == 0 else { return [] }
             defer { state.idle = [] }
             return state.idle

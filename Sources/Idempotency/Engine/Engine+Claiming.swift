@@ -18,6 +18,7 @@ extension Engine {
             let mayHoldClaim = claiming.mayHaveLanded || run.withState { $0.phase } == .held
             return try withoutStore(run.call, mayHoldClaim ? run : nil, failure.underlying, seen)
         } catch {
+            if claiming.mayHaveLanded, run.withState({ $0.phase }) == .claiming { releaseLater(run) }
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
             flights.handOver(run)
             throw error
@@ -77,6 +78,7 @@ extension Engine {
                 return try settled(refusal, found, run.key)
             }
             let expected = claiming.found?.version
+            run.withState { $0.claimExpected = expected }
             let sentAt = runtime.time.now()
             let seen: StoredRecord?
             switch await answer(to: record, expecting: expected, of: run) {
@@ -146,10 +148,7 @@ extension Engine {
         report(.storeFailed, key, error: error)
         claiming.failures += 1
         if !Self.provesNothingWritten(error) { claiming.mayHaveLanded = true }
-        if Task.isCancelled {
-            if claiming.mayHaveLanded { releaseLater(claiming.run) }
-            throw CancellationError()
-        }
+        if Task.isCancelled { throw CancellationError() }
         guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
         do {
             return try await store.load(key)

@@ -110,9 +110,10 @@ extension Engine {
 
     func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {
         do {
-            // Absent proves nothing: the write may still land.
-            guard let found = try await store.load(run.key) else { return .absent }
-            guard found.record.claimant == run.claimant, found.record.isPending else { return .settled }
+            let found = try await store.load(run.key)
+            // What the claim was to be written over proves nothing, be it a record or its absence: it may still land.
+            if found?.version == run.withState({ $0.claimExpected }) { return .mayLand }
+            guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .settled }
             let now = runtime.time.now()
             run.withState { $0.adopt(found, at: now) }
         } catch {

@@ -2,6 +2,7 @@
 extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
+        guard !isShutDown else { return .unprotected(nil) }
         let run = flights.makeLooseRun(call, enclosing: Run.current?.nearestInProgress)
         flights.add(loose: run)
         // Now that the run is there, a shutdown either sees it or is seen.
@@ -38,8 +39,10 @@ extension Engine {
                 report(.wouldHaveRefused, run.key, attempt: found?.record.attempt ?? 0)
                 return false
             }
+            let expected = found?.version
+            run.withState { $0.claimExpected = expected }
             let sentAt = runtime.time.now()
-            switch try await store.checkAndSet(run.key, expecting: found?.version, .write(record)) {
+            switch try await store.checkAndSet(run.key, expecting: expected, .write(record)) {
             case .stored(let version):
                 hold(record, version, by: run, sentAt: sentAt)
                 reportClaim(of: run, over: found)

@@ -11,6 +11,8 @@ final class LeaseKeeper: Sendable {
     private let flights: FlightTable
     /// When the flights are looked through next, and the timer for it.
     private struct Plan {
+        /// Counts the plans: two may be for the same moment.
+        var number: UInt64 = 0
         var due = Nanoseconds.max
         var timer: Timers.ID?
     }
@@ -48,28 +50,29 @@ final class LeaseKeeper: Sendable {
     /// Plans a look, unless an earlier one is planned. There is never more than one timer.
     private func plan(_ due: Nanoseconds) {
         guard due != .max, !isStopped.load(ordering: .relaxed) else { return }
-        let (isEarlier, later) = planned.withLock { plan -> (Bool, Timers.ID?) in
-            guard due < plan.due else { return (false, nil) }
-            defer { plan = Plan(due: due) }
+        let (number, later) = planned.withLock { plan -> (UInt64?, Timers.ID?) in
+            guard due < plan.due else { return (nil, nil) }
+            let later = plan.timer
+            plan = Plan(number: plan.number + 1, due: due)
             nextLook.store(due, ordering: .sequentiallyConsistent)
-            return (true, plan.timer)
+            return (plan.number, later)
         }
-        guard isEarlier else { return }
+        guard let number else { return }
         if let later { timers.cancel(later) }
         // Weakly: an interceptor that nobody has any more must not live on until the timer fires.
-        let timer = timers.schedule(at: due) { [weak self] in self?.look(plannedAt: due) }
+        let timer = timers.schedule(at: due) { [weak self] in self?.look(planned: number) }
         let isReplaced = planned.withLock { plan in
-            guard plan.due == due, plan.timer == nil else { return true }
+            guard plan.number == number else { return true }
             plan.timer = timer
             return false
         }
         if isReplaced { timers.cancel(timer) }
     }
 
-    private func look(plannedAt due: Nanoseconds) {
+    private func look(planned number: UInt64) {
         let isPlanned = planned.withLock { plan in
-            guard plan.due == due else { return false }
-            plan = Plan()
+            guard plan.number == number, plan.due != .max else { return false }
+            plan = Plan(number: number + 1)
             nextLook.store(.max, ordering: .sequentiallyConsistent)
             return true
         }
@@ -86,7 +89,7 @@ final class LeaseKeeper: Sendable {
                 return (isDue, state.renewalDue)
             }
             if isDue {
-                _ = Task(executorPreference: runtime.executor) { await self.renew(run) }
+                _ = Task.detached(executorPreference: runtime.executor) { await self.renew(run) }
             }
             earliest = min(earliest, next)
         }

@@ -45,7 +45,18 @@ final class RecordWriter: Sendable {
     /// Makes a run's next write, whatever happens to the task that asks for it.
     func write(_ event: RecordStateMachine.Event, of run: Run, _ persistence: Persistence) async -> Outcome {
         await run.takeTurn()?.value()
-        defer { run.endTurn() }
+        let outcome = await writeInTurn(event, of: run, persistence)
+        // Before a renewal that stands in line has its turn.
+        if case .failed = outcome, event.isLast { run.withState { $0.leave() } }
+        run.endTurn()
+        return outcome
+    }
+
+    private func writeInTurn(
+        _ event: RecordStateMachine.Event,
+        of run: Run,
+        _ persistence: Persistence
+    ) async -> Outcome {
         if !Task.isCancelled, let outcome = await push(event, of: run, persistence, stopsWhenCancelled: true) {
             return outcome
         }

@@ -15,6 +15,8 @@ struct RunState {
     private(set) var phase = Phase.claiming
     /// The run in whose handler this one began.
     var enclosing: Run?
+    /// What the last claim that was sent was to be written over.
+    var claimExpected: RecordVersion?
     /// What the last acknowledged write left in the store.
     private(set) var stored: StoredRecord?
     /// When our lease ends at the latest, by the engine's clock: counted from before the write was sent.
@@ -200,6 +202,8 @@ struct RunState {
         case .claiming, .ended: return .ended
         case .held: break
         }
+        // Whatever became of its finish, a run that is over keeps its key no longer.
+        if hasLeft, case .renew = event { return .ended }
         guard let stored, !isUncertain else { return .read }
         var record: IdempotencyRecord? = stored.record
         let event = withoutRepetition(event)

@@ -2,16 +2,16 @@ import Synchronization
 
 /// Makes, after their callers were answered, the writes that could not be made while they waited.
 ///
-/// One task for all of them: when the store is away, every call of a busy service leaves something to settle, and a task
-/// for each would keep asking a store that has enough to do. What does not find room, or is not settled in time, is left
-/// to the end of its lease.
+/// One task for all of them, and one question at a time: when the store is away, every call of a busy service leaves
+/// something to settle, and a task for each would keep asking a store that has enough to do. What does not find room, or
+/// is not settled in time, is left to the end of its lease.
 @available(Idempotency 0.1, *)
 final class Settler: Sendable {
     /// What became of an attempt.
     enum Attempt {
         case settled
-        /// Nothing is there yet: the write that was sent may still land.
-        case absent
+        /// The write that was sent is not there, and may still land.
+        case mayLand
         /// The store did not answer.
         case unanswered
     }
@@ -20,17 +20,67 @@ final class Settler: Sendable {
         let run: Run
         let event: RecordStateMachine.Event
         let end: Nanoseconds
+        var attempts = 0
+        var isLastAttempt = false
+    }
+
+    private enum Next {
+        case attempt(UInt64, Item)
+        case wait(until: Nanoseconds, OneShot<Void>)
+        case nothing
     }
 
     private struct State {
-        var items: [Item] = []
+        var items: [UInt64: Item] = [:]
+        /// When each is to be tried next.
+        var queue = DeadlineQueue()
+        var count: UInt64 = 0
         var isAtWork = false
         var isStopping = false
-        /// Ends the pause between two rounds.
+        /// How often the store has not answered, one time after the other; and until when it is left alone for that.
+        var failures = 0
+        var quietUntil = Nanoseconds.min
+        /// Ends the wait for the next attempt.
         var wake: OneShot<Void>?
+
+        mutating func next(_ now: Nanoseconds) -> Next {
+            if isStopping, failures >= 3 { return .nothing }
+            guard let earliest = queue.earliest else { return .nothing }
+            let due = max(earliest, quietUntil)
+            if due > now, !isStopping {
+                let signal = OneShot<Void>()
+                wake = signal
+                return .wait(until: due, signal)
+            }
+            guard let number = queue.removeFirst(), var item = items[number] else { return .nothing }
+            item.attempts += 1
+            item.isLastAttempt = isStopping
+            return .attempt(number, item)
+        }
+
+        /// Returns whether the item is done with.
+        mutating func note(_ attempt: Attempt, _ number: UInt64, _ item: Item, _ now: Nanoseconds) -> Bool {
+            if case .unanswered = attempt {
+                failures += 1
+                quietUntil = now.addingClamped(pause(after: failures))
+            } else {
+                failures = 0
+                quietUntil = .min
+            }
+            if case .settled = attempt { return true }
+            if item.isLastAttempt || now >= item.end { return true }
+            items[number] = item
+            queue.insert(number, at: now.addingClamped(pause(after: item.attempts)))
+            return false
+        }
+
+        /// A tenth of a second, and twice as long each time, up to 5 s.
+        private func pause(after attempts: Int) -> Nanoseconds {
+            min(100_000_000 << Nanoseconds(min(attempts - 1, 6)), 5_000_000_000)
+        }
     }
 
-    private static let capacity = 10_000
+    static let capacity = 10_000
 
     private let state = Mutex(State())
     private let runtime: IdempotencyRuntime
@@ -43,70 +93,73 @@ final class Settler: Sendable {
         self.background = background
     }
 
-    /// Tries a write until the time is over. Counts as work under way.
+    /// Tries a write until the time is over, once at least. Counts as work under way.
     func settle(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds, by engine: Engine) {
         background.begin()
+        let now = runtime.time.now()
         let (hasRoom, starts, wake) = state.withLock { state -> (Bool, Bool, OneShot<Void>?) in
             guard state.items.count < Self.capacity else { return (false, false, nil) }
-            state.items.append(Item(run: run, event: event, end: end))
-            defer { state.isAtWork = true }
+            state.count += 1
+            state.items[state.count] = Item(run: run, event: event, end: end)
+            state.queue.insert(state.count, at: now)
+            defer {
+                state.isAtWork = true
+                state.wake = nil
+            }
             return (true, !state.isAtWork, state.wake)
         }
         if !hasRoom { background.end() }
+        // Whoever waits looks when it is time for the new one; the others are asked for no earlier than before.
         wake?.fire(())
-        if starts {
-            _ = Task(executorPreference: runtime.executor) { await self.work(for: engine) }
-        }
+        guard starts else { return }
+        // Detached: it outlives the call that happens to start it, and is not to carry its task-local values along.
+        _ = Task.detached(executorPreference: runtime.executor) { await self.work(for: engine) }
     }
 
     /// Tries everything once more, and then no more.
     func stop() {
         let wake = state.withLock { state in
             state.isStopping = true
+            state.failures = 0
+            defer { state.wake = nil }
             return state.wake
         }
         wake?.fire(())
     }
 
     private func work(for engine: Engine) async {
-        var pause = Nanoseconds(100_000_000)
         while true {
-            let items = state.withLock { state in
-                defer { state.items = [] }
-                return state.items
-            }
-            let left = await round(items, engine)
-            let wake = OneShot<Void>()
-            let isDone = state.withLock { state in
-                state.items = (state.isStopping ? [] : left) + state.items
-                state.isAtWork = !state.items.isEmpty
-                state.wake = state.isAtWork ? wake : nil
-                return !state.isAtWork
-            }
-            let isStopping = state.withLock { $0.isStopping }
-            for _ in 0..<(items.count - (isStopping ? 0 : left.count)) { background.end() }
-            if isDone { return }
-            let timer = timers.schedule(at: runtime.time.now().addingClamped(pause)) { wake.fire(()) }
-            await wake.value()
-            timers.cancel(timer)
-            pause = min(pause * 2, 5_000_000_000)
-        }
-    }
-
-    /// Tries each once, until the store does not answer. Returns what is still to be settled.
-    private func round(_ items: [Item], _ engine: Engine) async -> [Item] {
-        var left: [Item] = []
-        var answers = true
-        for item in items {
-            if answers {
-                switch await engine.settle(item.run, item.event) {
-                case .settled: continue
-                case .absent: break
-                case .unanswered: answers = false
+            let now = runtime.time.now()
+            let (next, given) = state.withLock { state in
+                let next = state.next(now)
+                var given = 0
+                if case .nothing = next {
+                    // What is left was to be given up.
+                    given = state.items.count
+                    state.items = [:]
+                    state.queue = DeadlineQueue()
+                    state.isAtWork = false
                 }
+                return (next, given)
             }
-            if runtime.time.now() < item.end { left.append(item) }
+            switch next {
+            case .nothing:
+                for _ in 0..<given { background.end() }
+                return
+            case .wait(let due, let signal):
+                let timer = timers.schedule(at: due) { signal.fire(()) }
+                await signal.value()
+                timers.cancel(timer)
+            case .attempt(let number, let item):
+                let attempt = await engine.settle(item.run, item.event)
+                let now = runtime.time.now()
+                let isDone = state.withLock { state in
+                    let isDone = state.note(attempt, number, item, now)
+                    if isDone { state.items[number] = nil }
+                    return isDone
+                }
+                if isDone { background.end() }
+            }
         }
-        return left
     }
 }

@@ -50,6 +50,14 @@ enum RecordStateMachine {
         case fail(StoredFailure, retention: Nanoseconds)
         /// Nobody knows: lapsed from now on, with the reason kept.
         case abandon(UnknownReason)
+
+        /// Whether the claimant writes nothing after it.
+        var isLast: Bool {
+            switch self {
+            case .renew, .checkpoint, .restart: false
+            case .complete, .fail, .abandon: true
+            }
+        }
     }
 
     /// What a claim comes to.

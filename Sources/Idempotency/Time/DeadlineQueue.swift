@@ -26,11 +26,19 @@ struct DeadlineQueue {
         var due: [UInt64] = []
         while let first = items.first, first.deadline <= now {
             due.append(first.number)
-            items.swapAt(0, items.count - 1)
-            items.removeLast()
-            siftDown()
+            removeFirst()
         }
         return due
+    }
+
+    /// Takes out the earliest.
+    @discardableResult
+    mutating func removeFirst() -> UInt64? {
+        guard let first = items.first else { return nil }
+        items.swapAt(0, items.count - 1)
+        items.removeLast()
+        siftDown()
+        return first.number
     }
 
     /// Drops what is cancelled once it outweighs what is not.

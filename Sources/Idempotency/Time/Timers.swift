@@ -62,7 +62,8 @@ final class Timers: Sendable {
     }
 
     private func sleep(until deadline: Nanoseconds) {
-        _ = Task(executorPreference: runtime.executor) {
+        // Detached: it sleeps on when the call that happens to start it is over, without its task-local values.
+        _ = Task.detached(executorPreference: runtime.executor) {
             await self.runtime.sleep(deadline)
             self.fire(after: deadline)
         }

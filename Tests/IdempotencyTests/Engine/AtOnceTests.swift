@@ -1,4 +1,5 @@
 import IdempotencyInMemory
+import IdempotencyTesting
 import Testing
 
 @testable import Idempotency

@@ -1,4 +1,5 @@
 import Idempotency
+import IdempotencyTesting
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyInMemory
+import IdempotencyTesting
 import Testing
 
 @Suite("Handing over the lead, and ending it", .timeLimit(.minutes(2)))

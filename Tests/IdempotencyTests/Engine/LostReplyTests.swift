@@ -1,4 +1,5 @@
 import Idempotency
+import IdempotencyTesting
 import Testing
 
 @Suite("Lost replies: every store call may be repeated", .timeLimit(.minutes(2)))

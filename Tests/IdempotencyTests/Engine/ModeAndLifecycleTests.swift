@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyInMemory
+import IdempotencyTesting
 import Testing
 
 @Suite("Modes, status, revocation, shutdown", .timeLimit(.minutes(2)))

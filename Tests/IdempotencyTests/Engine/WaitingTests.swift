@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyInMemory
+import IdempotencyTesting
 import Testing
 
 @Suite("Waiting and load", .timeLimit(.minutes(3)))

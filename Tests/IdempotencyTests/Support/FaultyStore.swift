@@ -37,6 +37,7 @@ final class FaultyStore: IdempotencyStore {
         var failsWhenCancelled = false
         var losesRenewals = false
         var watchers: [(writes: Int, continuation: UnsafeContinuation<Void, Never>)] = []
+        var loadWatchers: [(loads: Int, continuation: UnsafeContinuation<Void, Never>)] = []
     }
 
     let base: any IdempotencyStore
@@ -74,6 +75,17 @@ final class FaultyStore: IdempotencyStore {
         }
     }
 
+    /// Returns once that many loads have arrived.
+    func waitForLoads(_ count: Int) async {
+        await withUnsafeContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.loads < count { state.loadWatchers.append((count, continuation)) }
+                return state.loads >= count
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
     /// Disturbs the n-th check-and-set from now; the next one is 1.
     func disturb(write number: Int, _ fault: Fault) {
         state.withLock { $0.writeFaults[$0.writes + number] = fault }
@@ -85,10 +97,14 @@ final class FaultyStore: IdempotencyStore {
     }
 
     nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
-        let (isDead, fault) = state.withLock { state in
+        let (isDead, fault, told) = state.withLock { state in
             state.loads += 1
-            return (state.isDead, state.loadFaults[state.loads])
+            let loads = state.loads
+            let told = state.loadWatchers.filter { $0.loads <= loads }.map(\.continuation)
+            state.loadWatchers.removeAll { $0.loads <= loads }
+            return (state.isDead, state.loadFaults[loads], told)
         }
+        for continuation in told { continuation.resume() }
         if isDead { throw Down() }
         switch fault {
         case .failBefore?, .loseReply?, .applyLater?: throw Down()

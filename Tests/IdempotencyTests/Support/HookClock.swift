@@ -1,4 +1,5 @@
 import Idempotency
+import IdempotencyTesting
 
 /// A manual clock at whose readings something happens.
 struct HookClock: Clock {

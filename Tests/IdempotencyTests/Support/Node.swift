@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyInMemory
+import IdempotencyTesting
 
 /// A process of a service: an interceptor with its own way to a store that several nodes share, on one manual clock.
 struct Node: Sendable {
