@@ -82,6 +82,16 @@ public final class ManualClock: Clock, Sendable {
         for sleeper in due { sleeper.continuation.resume() }
     }
 
+    /// Moves the clock to where the next sleeper wakes.
+    ///
+    /// - Returns: Whether somebody slept.
+    public func advanceToNextSleeper() -> Bool {
+        let next = state.withLock { state in state.sleepers.map(\.deadline).min().map { $0 - state.now } }
+        guard let next else { return false }
+        advance(by: next)
+        return true
+    }
+
     /// Returns once somebody sleeps who will wake within the span from now.
     public func waitForSleeper(within span: Duration) async {
         await withUnsafeContinuation { continuation in

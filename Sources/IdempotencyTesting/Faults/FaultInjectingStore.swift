@@ -1,0 +1,146 @@
+public import Idempotency
+import Synchronization
+
+/// A way to a store on which chosen calls go wrong.
+///
+/// ```swift
+/// let faulty = FaultInjectingStore(store, clock: clock, executor: executor)
+/// faulty.inject(.loseReply, at: 2, of: .checkAndSet)
+/// ```
+@available(Idempotency 0.1, *)
+public final class FaultInjectingStore: IdempotencyStore {
+    /// What a store is asked to do.
+    public enum Operation: Hashable, Sendable, CaseIterable {
+        /// ``IdempotencyStore/load(_:)``.
+        case load
+        /// ``IdempotencyStore/checkAndSet(_:expecting:_:)``.
+        case checkAndSet
+    }
+
+    private struct State {
+        var counts: [Operation: Int] = [:]
+        var calls = 0
+        var faults: [Operation: [Int: StoreFault]] = [:]
+        var faultsOfAny: [Int: StoreFault] = [:]
+        var isDown = false
+    }
+
+    private let base: any IdempotencyStore
+    private let executor: any TaskExecutor
+    private let sleep: @Sendable () async -> Void
+    private let state = Mutex(State())
+
+    /// Makes a way to a store without a fault.
+    ///
+    /// - Parameters:
+    ///   - base: The store.
+    ///   - clock: Times what comes late.
+    ///   - lateness: How late it comes.
+    ///   - executor: Runs what comes late when its call is over.
+    public init<C: Clock>(
+        _ base: any IdempotencyStore,
+        clock: C = ContinuousClock(),
+        lateness: Duration = .milliseconds(50),
+        executor: any TaskExecutor = globalConcurrentExecutor
+    ) where C.Duration == Duration {
+        self.base = base
+        self.executor = executor
+        // In a task of its own, a sleep is not cancelled.
+        sleep = { try? await clock.sleep(until: clock.now.advanced(by: lateness), tolerance: nil) }
+    }
+
+    /// Lets a call to come go wrong.
+    ///
+    /// - Parameters:
+    ///   - fault: What goes wrong.
+    ///   - number: Which call from now on; the next one is 1.
+    ///   - operation: Which operation's calls are counted; `nil`: those of both.
+    public func inject(_ fault: StoreFault, at number: Int, of operation: Operation? = nil) {
+        state.withLock { state in
+            if let operation {
+                state.faults[operation, default: [:]][state.counts[operation, default: 0] + number] = fault
+            } else {
+                state.faultsOfAny[state.calls + number] = fault
+            }
+        }
+    }
+
+    /// Whether every call fails from now on, as ``StoreFault/failBefore``.
+    public var isDown: Bool {
+        get { state.withLock { $0.isDown } }
+        set { state.withLock { $0.isDown = newValue } }
+    }
+
+    /// How many calls have come.
+    ///
+    /// - Parameter operation: Which operation's calls are counted; `nil`: those of both.
+    public func callCount(of operation: Operation? = nil) -> Int {
+        state.withLock { state in operation.map { state.counts[$0, default: 0] } ?? state.calls }
+    }
+
+    private func fault(of operation: Operation) -> StoreFault? {
+        state.withLock { state in
+            state.calls += 1
+            state.counts[operation, default: 0] += 1
+            if state.isDown { return .failBefore }
+            return state.faults[operation]?[state.counts[operation]!] ?? state.faultsOfAny[state.calls]
+        }
+    }
+
+    /// What is stored under a key.
+    ///
+    /// - Parameter key: The key.
+    /// - Throws: ``InjectedFault``, or what the store throws.
+    public nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
+        switch fault(of: .load) {
+        case .failBefore?: throw InjectedFault(fault: .failBefore)
+        case .loseReply?:
+            _ = try await base.load(key)
+            throw InjectedFault(fault: .loseReply)
+        case .applyLate?: throw InjectedFault(fault: .applyLate)
+        case .applyTwice?:
+            _ = try await base.load(key)
+            return try await base.load(key)
+        case .delay?:
+            let found = try await base.load(key)
+            await sleep()
+            return found
+        case nil: return try await base.load(key)
+        }
+    }
+
+    /// Changes what is stored under a key if its version is the one expected.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - expected: The version that must be there; `nil`: nothing, or an expired record.
+    ///   - change: What to do.
+    /// - Throws: ``InjectedFault``, or what the store throws.
+    public nonisolated(nonsending) func checkAndSet(
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
+    ) async throws -> CheckAndSetResult {
+        switch fault(of: .checkAndSet) {
+        case .failBefore?: throw InjectedFault(fault: .failBefore)
+        case .loseReply?:
+            _ = try await base.checkAndSet(key, expecting: expected, change)
+            throw InjectedFault(fault: .loseReply)
+        case .applyLate?:
+            let (base, sleep) = (base, sleep)
+            _ = Task.detached(executorPreference: executor) {
+                await sleep()
+                _ = try? await base.checkAndSet(key, expecting: expected, change)
+            }
+            throw InjectedFault(fault: .applyLate)
+        case .applyTwice?:
+            _ = try await base.checkAndSet(key, expecting: expected, change)
+            return try await base.checkAndSet(key, expecting: expected, change)
+        case .delay?:
+            let result = try await base.checkAndSet(key, expecting: expected, change)
+            await sleep()
+            return result
+        case nil: return try await base.checkAndSet(key, expecting: expected, change)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Synchronization
+
+/// Runs the jobs of its tasks one at a time, on the thread that drives it, in an order that a seed determines.
+///
+/// The same seed and the same program give the same order: a failure that was found once can be looked at again.
+@available(Idempotency 0.1, *)
+final class SeededExecutor: TaskExecutor {
+    private struct State {
+        var jobs: [UnownedJob] = []
+        var random: SeededNumbers
+        /// Of all choices so far (FNV-1a).
+        var trace: UInt64 = 0xCBF2_9CE4_8422_2325
+
+        mutating func note(_ number: UInt64) {
+            trace = (trace ^ number) &* 0x0000_0100_0000_01B3
+        }
+
+        mutating func take() -> UnownedJob? {
+            guard !jobs.isEmpty else { return nil }
+            let index = Int.random(in: 0..<jobs.count, using: &random)
+            note(UInt64(jobs.count) << 32 | UInt64(index))
+            return jobs.remove(at: index)
+        }
+    }
+
+    private let state: Mutex<State>
+
+    init(seed: UInt64) {
+        state = Mutex(State(random: SeededNumbers(seed: seed)))
+    }
+
+    var trace: UInt64 { state.withLock { $0.trace } }
+
+    /// Lets something that happened count in the trace.
+    func note(_ number: UInt64) { state.withLock { $0.note(number) } }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        state.withLock { $0.jobs.append(job) }
+    }
+
+    /// Runs one job. `false`: there is none.
+    func runOne() -> Bool {
+        guard let job = state.withLock({ $0.take() }) else { return false }
+        job.runSynchronously(on: asUnownedTaskExecutor())
+        return true
+    }
+}
