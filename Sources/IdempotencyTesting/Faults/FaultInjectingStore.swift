@@ -23,6 +23,8 @@ public final class FaultInjectingStore: IdempotencyStore {
         var faults: [Operation: [Int: StoreFault]] = [:]
         var faultsOfAny: [Int: StoreFault] = [:]
         var isDown = false
+        var cutAt: Int?
+        var cutsAfterApplying = false
     }
 
     private let base: any IdempotencyStore
@@ -71,6 +73,18 @@ public final class FaultInjectingStore: IdempotencyStore {
         set { state.withLock { $0.isDown = newValue } }
     }
 
+    /// Cuts the way at a call to come, for good: as if the process died there.
+    ///
+    /// - Parameters:
+    ///   - number: Which call from now on; the next one is 1.
+    ///   - afterApplying: Whether that call's change is still made.
+    public func cut(at number: Int, afterApplying: Bool) {
+        state.withLock { state in
+            state.cutAt = state.calls + number
+            state.cutsAfterApplying = afterApplying
+        }
+    }
+
     /// How many calls have come.
     ///
     /// - Parameter operation: Which operation's calls are counted; `nil`: those of both.
@@ -83,6 +97,10 @@ public final class FaultInjectingStore: IdempotencyStore {
             state.calls += 1
             state.counts[operation, default: 0] += 1
             if state.isDown { return .failBefore }
+            if state.calls == state.cutAt {
+                state.isDown = true
+                return state.cutsAfterApplying ? .loseReply : .failBefore
+            }
             return state.faults[operation]?[state.counts[operation]!] ?? state.faultsOfAny[state.calls]
         }
     }

@@ -1,0 +1,92 @@
+import Idempotency
+import IdempotencyInMemory
+import IdempotencyTesting
+import Testing
+
+@Suite("A handler rehearsed under everything that can happen to it", .timeLimit(.minutes(1)))
+struct HandlerRehearsalTests {
+    /// What handlers here change.
+    private actor World {
+        private(set) var charges: [String] = []
+        private(set) var mails = 0
+
+        /// Charges once per reference, as a bank does.
+        func charge(_ reference: String) -> String {
+            if !charges.contains(reference) { charges.append(reference) }
+            return "receipt \(charges.count)"
+        }
+
+        /// Charges each time.
+        func chargeAgain() -> String {
+            charges.append("some")
+            return "receipt"
+        }
+
+        func mail() { mails += 1 }
+
+        var effects: [Int] { [charges.count, mails] }
+    }
+
+    private func rehearse(
+        policy: OperationPolicy = .standard,
+        _ handler: @escaping @Sendable (IdempotentExecution, World) async throws -> String
+    ) throws -> HandlerRehearsal.Report {
+        try HandlerRehearsal.run(
+            policy: policy,
+            store: { InMemoryIdempotencyStore(clock: $0) },
+            world: { World() },
+            client: { interceptor, world in
+                let key = try IdempotencyKey(operation: "charge", value: "order-7")
+                return try await interceptor.idempotent(key: key) { try await handler($0, world) }
+            },
+            effects: { await $0.effects }
+        )
+    }
+
+    @Test("A handler whose effect is made once downstream passes every scenario")
+    func good() throws {
+        let report = try rehearse { execution, world in
+            let reference = try execution.key(for: "bank").value
+            return try await execution.step("charge") { await world.charge(reference) }
+        }
+        #expect(report.findings.isEmpty, "\(report)")
+        // Three calls to the store, each in seven ways; and the run that all are compared with.
+        #expect(report.scenarios == 22)
+    }
+
+    @Test("One that charges each time is found out where the process dies between the effect and its record")
+    func bad() throws {
+        let report = try rehearse { execution, world in try await execution.step("charge") { await world.chargeAgain() }
+        }
+        #expect(!report.findings.isEmpty)
+        #expect(
+            report.findings.allSatisfy { $0.message.contains("effects were [2, 0] instead of [1, 0]") },
+            "\(report)"
+        )
+        #expect(report.findings.contains { $0.scenario.contains("dies") })
+    }
+
+    @Test("One that mails outside of a step is found out where the process dies after it")
+    func mailOutsideOfAStep() throws {
+        let report = try rehearse { execution, world in
+            await world.mail()
+            return try await execution.step("charge") { await world.charge("r") }
+        }
+        #expect(report.findings.contains { $0.message.contains("[1, 2]") })
+    }
+
+    @Test("Under .refuse nothing is done twice: what nobody knows is an answer")
+    func strict() throws {
+        let report = try rehearse(policy: try OperationPolicy(lapse: .refuse)) { _, world in await world.chargeAgain() }
+        #expect(report.findings.isEmpty, "\(report)")
+    }
+
+    @Test("One that answers differently each time it runs is found out")
+    func answers() throws {
+        let report = try rehearse { execution, world in
+            _ = try await execution.step("charge") { await world.charge("r") }
+            return "attempt \(execution.attempt)"
+        }
+        #expect(report.findings.contains { $0.message.contains("attempt 2") }, "\(report)")
+    }
+}
