@@ -1,7 +1,8 @@
-import Idempotency
 import IdempotencyTesting
 import Synchronization
 import Testing
+
+@testable import Idempotency
 
 @Suite("Claims, leases, takeover", .timeLimit(.minutes(2)))
 struct ClaimAndTakeoverTests {
@@ -214,6 +215,8 @@ struct ClaimAndTakeoverTests {
             await node.log.wait(for: .renewed, count: renewals)
         }
         // 90 s have passed; the next renewal would be due at 100 s.
+        let run = try #require(node.interceptor.engine.flights.leader(of: key()))
+        #expect(run.withState { $0.renewalDue } == .max, "none is planned")
         let left = try #require(await node.memory.load(key())).remaining
         #expect(left == .seconds(30))
         node.clock.advance(by: .seconds(30))
