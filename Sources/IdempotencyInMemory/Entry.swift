@@ -32,6 +32,11 @@ final class Entry {
     /// How long the write's lease or retention is.
     private var span: Nanoseconds { record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds }
 
+    /// How long ago it was written.
+    func age(_ now: Nanoseconds) -> Nanoseconds {
+        max(0, now.addingClamped(-until.addingClamped(-span)))
+    }
+
     func stored(_ now: Nanoseconds) -> StoredRecord {
         StoredRecord(
             version: RecordVersion(rawValue: version),

@@ -26,6 +26,17 @@ struct EntryTable {
         return nil
     }
 
+    /// Calls the body for each entry, in no order.
+    func forEach(_ body: (Entry) -> Void) {
+        for chain in chains {
+            var next = chain
+            while let entry = next {
+                body(entry)
+                next = entry.next
+            }
+        }
+    }
+
     /// Adds an entry whose key is not there yet.
     mutating func insert(_ entry: Entry) {
         if count == chains.count { resize(to: 2 * chains.count) }

@@ -84,6 +84,8 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
         return answer.version
     }
 
+    func now() -> Nanoseconds { time.now() }
+
     func shard(of key: IdempotencyKey) -> Shard {
         shards[key.storedHash & 63]
     }
@@ -102,7 +104,7 @@ extension InMemoryIdempotencyStore: ImmediateIdempotencyStore {
         var answer = shard.withState { $0.write(record, key, expected, now, found: &found) }
         if answer.isFull {
             // Full of what is not expired? Only then is it full.
-            for shard in shards { shard.withState { $0.sweep(now, atMost: .max) } }
+            for shard in shards { _ = shard.withState { $0.sweep(now, atMost: .max) } }
             answer = shard.withState { $0.write(record, key, expected, now, found: &found) }
             if answer.isFull {
                 throw IdempotencyError(

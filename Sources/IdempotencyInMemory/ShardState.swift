@@ -94,13 +94,31 @@ struct ShardState {
         return answer
     }
 
-    /// Forgets what is expired, the earliest first.
-    mutating func sweep(_ now: Nanoseconds, atMost limit: Int) {
+    /// Forgets what is expired, the earliest first. Returns how many that were.
+    @discardableResult
+    mutating func sweep(_ now: Nanoseconds, atMost limit: Int) -> Int {
         var left = limit
         while left > 0, let entry = queue.first(expiredAt: now) {
             remove(entry)
             left -= 1
         }
+        return limit - left
+    }
+
+    /// The records that are asked for and come after the place given, in the order of their keys' hashes; those of one hash
+    /// together.
+    func list(_ query: RecordQuery, after place: Int?, limit: Int, _ now: Nanoseconds) -> [ListedRecord] {
+        var found: [ListedRecord] = []
+        entries.forEach { entry in
+            guard entry.expiry > now, place.map({ entry.key.storedHash > $0 }) ?? true else { return }
+            let age = Duration.nanoseconds(entry.age(now))
+            let listed = ListedRecord(key: entry.key, stored: entry.stored(now), age: age)
+            if query.matches(listed) { found.append(listed) }
+        }
+        found.sort { $0.key.storedHash < $1.key.storedHash }
+        guard found.count > limit else { return found }
+        let last = found[limit - 1].key.storedHash
+        return Array(found.prefix { $0.key.storedHash <= last })
     }
 
     private mutating func remove(_ entry: Entry) {

@@ -7,7 +7,7 @@ extension IdempotencyError {
             case attemptFailed, attemptsExhausted, leaseLost, resultNotSaved, resultNotKept, undecodableResult
             case undeclaredFailure, revoked, storeUnavailable, brokenStore, capacityExceeded, contention
             case tooManyWaiters, recursiveCall, repeatedStep, shutDown, nonCodableResult
-            case corruptRecord, unsupportedRecordVersion
+            case corruptRecord, unsupportedRecordVersion, invalidCursor, invalidQuery
         }
 
         private let name: Name
@@ -67,5 +67,9 @@ extension IdempotencyError {
         public static let corruptRecord = Code(.corruptRecord)
         /// A stored record was written by a newer release of this library.
         public static let unsupportedRecordVersion = Code(.unsupportedRecordVersion)
+        /// A cursor is not one that the store handed out.
+        public static let invalidCursor = Code(.invalidCursor)
+        /// A query does not say what it has to.
+        public static let invalidQuery = Code(.invalidQuery)
     }
 }

@@ -1,3 +1,4 @@
+internal import Idempotency
 import Synchronization
 
 /// A clock that moves when a test moves it, and on which a test can wait for sleepers instead of sleeping itself.

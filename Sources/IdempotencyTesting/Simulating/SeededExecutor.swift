@@ -1,3 +1,4 @@
+internal import Idempotency
 import Synchronization
 
 /// Runs the jobs of its tasks one at a time, on the thread that drives it, in an order that a seed determines.

@@ -17,7 +17,7 @@ struct InMemoryExpiryTests {
     /// Everything that a purge could do: a sweep of all shards, to the end.
     private func purge() {
         let now = clock.now.sinceStart.nanoseconds
-        for shard in store.shards { shard.withState { $0.sweep(now, atMost: .max) } }
+        for shard in store.shards { _ = shard.withState { $0.sweep(now, atMost: .max) } }
     }
 
     @Test("A finished record is there until its last nanosecond, and absent from then on, before any sweep")

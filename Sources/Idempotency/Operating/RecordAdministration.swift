@@ -1,0 +1,102 @@
+/// What operators do to records: look, erase, purge.
+///
+/// Not part of the interceptor, because business code has no use for it.
+@available(Idempotency 0.1, *)
+public struct RecordAdministration: Sendable {
+    /// What became of an erasure.
+    public struct Erasure: Hashable, Sendable {
+        /// How many records were removed.
+        public let removed: Int
+        /// How many were left, because they were being run or changed meanwhile. Erase again later.
+        public let left: Int
+    }
+
+    private let store: any ListableIdempotencyStore
+
+    /// Administers a store's records.
+    ///
+    /// - Parameter store: The store.
+    public init(store: any ListableIdempotencyStore) {
+        self.store = store
+    }
+
+    /// Lists records, a page at a time.
+    ///
+    /// - Parameters:
+    ///   - query: Which records.
+    ///   - cursor: Where the page before ended; `nil`: the first page.
+    ///   - limit: How many records a page holds, about; at least 1.
+    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor``, or what the store throws.
+    public nonisolated(nonsending) func list(
+        _ query: RecordQuery = RecordQuery(),
+        after cursor: RecordCursor? = nil,
+        limit: Int = 100
+    ) async throws -> RecordPage {
+        try await store.list(query, after: cursor, limit: max(1, limit))
+    }
+
+    /// Removes a record, so that its key counts as new.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - version: The version that was looked at; another one is left alone.
+    /// - Returns: Whether it was removed; `false`: it has changed meanwhile, or is gone.
+    /// - Throws: What the store throws.
+    public nonisolated(nonsending) func remove(_ key: IdempotencyKey, version: RecordVersion) async throws -> Bool {
+        if case .stored = try await store.checkAndSet(key, expecting: version, .remove) { true } else { false }
+    }
+
+    /// Removes all records of a tenant or a principal, but those that are being run.
+    ///
+    /// - Parameter query: Whose; it has to name a tenant or a principal.
+    /// - Returns: How many were removed, and how many left.
+    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidQuery`` if the query names nobody, or what the
+    ///   store throws.
+    public nonisolated(nonsending) func erase(_ query: RecordQuery) async throws -> Erasure {
+        guard query.tenant != nil || query.principal != nil else {
+            throw IdempotencyError(
+                .invalidQuery,
+                "An erasure has to name a tenant or a principal; nothing was removed. To remove single records, use remove."
+            )
+        }
+        var (removed, left) = (0, 0)
+        var cursor: RecordCursor?
+        repeat {
+            let page = try await store.list(query, after: cursor, limit: 500)
+            for record in page.records {
+                if record.state != .inProgress, try await remove(record.key, version: record.stored.version) {
+                    removed += 1
+                } else {
+                    left += 1
+                }
+            }
+            cursor = page.next
+        } while cursor != nil
+        return Erasure(removed: removed, left: left)
+    }
+
+    /// Takes away expired records, in portions, until none is left or the limit is reached.
+    ///
+    /// - Parameters:
+    ///   - limit: How many at most in all; `nil`: all of them.
+    ///   - portion: How many at once; small ones hold up other writers less.
+    /// - Returns: How many were taken away.
+    /// - Throws: What the store throws.
+    public nonisolated(nonsending) func purge(limit: Int? = nil, portion: Int = 1000) async throws -> Int {
+        var purged = 0
+        while purged < limit ?? .max {
+            let wanted = min(max(1, portion), (limit ?? .max) - purged)
+            let count = try await store.purge(limit: wanted)
+            purged += count
+            if count < wanted { break }
+        }
+        return purged
+    }
+
+    /// Makes sure that the store can be written to and read from: for a readiness probe.
+    ///
+    /// - Throws: What is wrong, as the store says.
+    public nonisolated(nonsending) func check() async throws {
+        try await store.check()
+    }
+}
