@@ -56,7 +56,8 @@ extension Engine {
             return false
         }
         run.wroteLast()
-        concluded(run, StoredRecord(version: version, written: record!))
+        flights.resolve(run, .observed(StoredRecord(version: version, written: record!)))
+        reportCompleted(run)
         return true
     }
 }

@@ -8,7 +8,8 @@ extension Engine {
         let outcome = await writer.write(event, of: run, isObserving ? .once : .untilLeaseEnds)
         switch outcome {
         case .written:
-            if let stored = run.stored { concluded(run, stored) }
+            flights.resolve(run)
+            reportCompleted(run)
         case .lost, .ended, .refused:
             run.withState { $0.leave() }
             flights.handOver(run)
@@ -25,11 +26,7 @@ extension Engine {
         }
     }
 
-    /// The result is recorded: whoever waits gets it.
-    ///
-    /// - Parameter stored: What is stored now; made only if somebody wants to know.
-    func concluded(_ run: Run, _ stored: @autoclosure () -> StoredRecord) {
-        flights.resolve(run, .observed(stored()))
+    func reportCompleted(_ run: Run) {
         if observer != nil {
             report(.completed, run.key, attempt: run.attempt, duration: elapsed(run))
         }

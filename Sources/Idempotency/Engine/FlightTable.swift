@@ -101,7 +101,7 @@ final class FlightTable: Sendable {
         shard(of: call.key).state.withLock { $0.makeRun(call, enclosing: enclosing) }
     }
 
-    /// The claim of a run that blocks nobody is made: it is renewed, and awaited by a shutdown, as the others are.
+    /// Adds a run that blocks nobody: its claim is renewed, and awaited by a shutdown, as the others are.
     func add(loose run: Run) {
         shard(of: run.key).state.withLock {
             $0.flights.append(Flight(hash: run.key.storedHash, leader: run, isLoose: true))

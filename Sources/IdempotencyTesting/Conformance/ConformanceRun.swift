@@ -10,7 +10,8 @@ struct ConformanceRun: Sendable {
     init(_ check: StoreConformanceCheck, _ subject: StoreUnderTest) {
         self.check = check
         self.subject = subject
-        // Fresh for each run, so that what an earlier one left in a database does no harm.
+        // Fresh for each run, so that what an earlier one left in a database does no harm. A case's name and a number in
+        // base 36 are short and plain: they cannot be refused.
         let run = UInt64.random(in: 0...UInt64.max)
         scope = try! IdempotencyScope("conformance-\(check.rawValue)", tenant: String(run, radix: 36))
     }

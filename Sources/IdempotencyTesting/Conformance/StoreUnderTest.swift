@@ -38,11 +38,4 @@ public struct StoreUnderTest: Sendable {
         self.reopen = reopen
         self.advanceTime = advanceTime
     }
-
-    /// The same way of checking for another store, for example for one that is broken on purpose.
-    ///
-    /// - Parameter store: The store.
-    public func with(_ store: any IdempotencyStore) -> StoreUnderTest {
-        StoreUnderTest(store, another: store, tick: tick, reopen: reopen, advanceTime: advanceTime)
-    }
 }

@@ -8,7 +8,7 @@ import Synchronization
 final class SeededExecutor: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
-        var random: SeededNumbers
+        var random: SplitMix64
         /// Of all choices so far (FNV-1a).
         var trace: UInt64 = 0xCBF2_9CE4_8422_2325
 
@@ -27,7 +27,7 @@ final class SeededExecutor: TaskExecutor {
     private let state: Mutex<State>
 
     init(seed: UInt64) {
-        state = Mutex(State(random: SeededNumbers(seed: seed)))
+        state = Mutex(State(random: SplitMix64(seed: seed)))
     }
 
     var trace: UInt64 { state.withLock { $0.trace } }

@@ -29,7 +29,7 @@ public struct Simulation: Sendable {
     ///
     /// - Parameter seed: Different for each interceptor: two with one seed draw the same claimants.
     public func runtime(seed: UInt64) -> IdempotencyRuntime {
-        IdempotencyRuntime(clock: clock, executor: executor, random: SeededNumbers(seed: seed))
+        IdempotencyRuntime(clock: clock, executor: executor, random: SplitMix64(seed: seed))
     }
 
     /// Lets something that happened count in the trace.

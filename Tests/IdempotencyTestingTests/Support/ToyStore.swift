@@ -68,7 +68,9 @@ final class ToyStore: WakingIdempotencyStore {
 
     private func stored(_ entry: Entry, _ now: Duration) -> StoredRecord {
         var record = entry.record
-        if flaw == .lapsedKeepsWhatItHolds, record.isPending, entry.until <= now { record = record.withoutSteps }
+        if flaw == .lapsedKeepsWhatItHolds, record.isPending, entry.until <= now {
+            record = record.with(checkpoints: [])
+        }
         let late: Duration = flaw == .remainingIsWithinTheLease ? .seconds(1) : .zero
         return StoredRecord(
             version: RecordVersion(rawValue: entry.version),
@@ -250,10 +252,10 @@ final class StaleReplica: IdempotencyStore {
 }
 
 extension IdempotencyRecord {
-    /// The same record in another state.
-    fileprivate func with(_ state: State) -> IdempotencyRecord {
+    /// The same record in another state, or with other steps.
+    fileprivate func with(_ state: State? = nil, checkpoints: [Checkpoint]? = nil) -> IdempotencyRecord {
         IdempotencyRecord(
-            state: state,
+            state: state ?? self.state,
             attempt: attemptNumber,
             claimant: claimant,
             token: tokenNumber,
@@ -262,22 +264,7 @@ extension IdempotencyRecord {
             isKnownWithoutEffect: isKnownWithoutEffect,
             lease: leaseNanoseconds,
             retention: retentionNanoseconds,
-            checkpoints: checkpoints
-        )
-    }
-
-    fileprivate var withoutSteps: IdempotencyRecord {
-        IdempotencyRecord(
-            state: state,
-            attempt: attemptNumber,
-            claimant: claimant,
-            token: tokenNumber,
-            fingerprint: fingerprint,
-            lapsePolicy: lapsePolicy,
-            isKnownWithoutEffect: isKnownWithoutEffect,
-            lease: leaseNanoseconds,
-            retention: retentionNanoseconds,
-            checkpoints: []
+            checkpoints: checkpoints ?? self.checkpoints
         )
     }
 }
