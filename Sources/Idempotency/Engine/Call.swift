@@ -20,7 +20,8 @@ struct Call: Sendable {
             maximumAttempts: policy.maximumAttempts.map { UInt32(clamping: $0) },
             lease: policy.leaseNanoseconds,
             abandonmentRetention: policy.abandonmentNanoseconds,
-            retention: policy.retentionNanoseconds
+            retention: policy.retentionNanoseconds,
+            keyDigest: key.digest
         )
     }
 }

@@ -20,7 +20,7 @@ extension Engine {
             case .busy(let leader):
                 return .inProgress(remaining: leaseRemaining(of: leader))
             case .mismatched:
-                report(.mismatched, call.key)
+                events.report(.mismatched, call.key, .inProgress)
                 throw IdempotencyError.fingerprintMismatch
             case .tooManyWaiters:
                 throw IdempotencyError.tooManyWaiters
@@ -40,7 +40,8 @@ extension Engine {
     /// Waits for the leader of a flight. `nil`: join the key again.
     private func follow(_ waiter: Waiter, _ leader: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         let call = waiter.call
-        report(.waiting, call.key)
+        events.report(.waiting, call.key, .inProgress)
+        let since = runtime.time.now()
         // An impatient caller waits for the leader's claim only, which the store bounds in time.
         let timer = waiter.isPatient ? timers.schedule(at: deadline) { waiter.signal.fire(.deadline) } : nil
         let wake = await withTaskCancellationHandler {
@@ -49,6 +50,7 @@ extension Engine {
             waiter.signal.fire(.cancelled)
         }
         if let timer { timers.cancel(timer) }
+        reportWaited(call.key, since, wake)
         switch wake {
         case .lead(let run):
             return try await lead(run, until: deadline)
@@ -60,12 +62,23 @@ extension Engine {
             flights.leave(waiter)
             return .inProgress(remaining: leaseRemaining(of: leader))
         case .mismatched:
-            report(.mismatched, call.key)
+            events.report(.mismatched, call.key, .inProgress)
             throw IdempotencyError.fingerprintMismatch
         case .cancelled:
             flights.leave(waiter)
             throw CancellationError()
         }
+    }
+
+    private func reportWaited(_ key: IdempotencyKey, _ since: Nanoseconds, _ wake: Waiter.Wake) {
+        guard events.isObserved else { return }
+        var stored: StoredRecord?
+        switch wake {
+        case .observed(let found): stored = found
+        case .unavailable(_, let seen): stored = seen
+        case .lead, .busy, .mismatched, .deadline, .cancelled: break
+        }
+        events.report(.waited, key, stored, duration: .nanoseconds(runtime.time.now() - since))
     }
 
     func leaseRemaining(of run: Run) -> Duration {
@@ -107,18 +120,18 @@ extension Engine {
         let attempt = stored.record.attempt
         switch refusal {
         case .done(let value):
-            if observer != nil { report(.replayed, key, attempt: attempt) }
+            events.report(.replayed, key, stored)
             return .replay(value)
         case .failed(let failure):
-            report(.replayed, key, attempt: attempt)
+            events.report(.replayed, key, stored)
             return .failed(failure, attempt: attempt)
         case .fingerprintMismatch:
-            report(.mismatched, key, attempt: attempt)
+            events.report(.mismatched, key, stored)
             throw IdempotencyError.fingerprintMismatch
         case .unknown(.attemptsExhausted):
             throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
         case .unknown(let reason):
-            report(.unknown, key, attempt: attempt)
+            events.report(.unknown, key, stored)
             return .unknown(UnknownOutcome(reason: reason, attempt: attempt, cause: nil))
         case .inProgress:
             return .inProgress(remaining: stored.remaining)
@@ -138,7 +151,10 @@ extension Engine {
         _ seen: StoredRecord?
     ) throws -> Acquisition {
         // There is a record, and it may say that the handler ran: no policy opens that.
-        if let error = error as? IdempotencyError, error.isAboutRecord { throw error }
+        if let error = error as? IdempotencyError, error.isAboutAnswer {
+            if let run, error.code == .brokenStore { releaseLater(run) }
+            throw error
+        }
         var mayOpen = true
         if let seen {
             // What could not have been claimed with the store cannot be run without it.
@@ -149,7 +165,7 @@ extension Engine {
         }
         switch call.policy.storeFailure {
         case .failOpen where mayOpen:
-            report(.failedOpen, call.key, error: error)
+            events.report(.failedOpen, call.key, seen, error: error)
             if run != nil { background.begin() }
             return .unprotected(run)
         case .failOpen, .failClosed:

@@ -2,10 +2,15 @@
 extension Engine {
     func status(of key: IdempotencyKey) async throws -> IdempotencyStatus {
         let leader = flights.leader(of: key)
-        if let status = status(try await store.load(key), flights.leader(of: key)) { return status }
-        // A claim that was under way may have been made and finished since.
-        if leader != nil, let status = status(try await store.load(key), flights.leader(of: key)) { return status }
-        return .absent
+        do {
+            if let status = status(try await store.load(key), flights.leader(of: key)) { return status }
+            // A claim that was under way may have been made and finished since.
+            if leader != nil, let status = status(try await store.load(key), flights.leader(of: key)) { return status }
+            return .absent
+        } catch {
+            events.report(error, of: key)
+            throw error
+        }
     }
 
     private func status(_ stored: StoredRecord?, _ leader: Run?) -> IdempotencyStatus? {
@@ -38,7 +43,12 @@ extension Engine {
         for _ in 0..<64 {
             do {
                 let record: IdempotencyRecord
-                switch RecordStateMachine.revoke(found, by: claimant, retention: policy.retentionNanoseconds) {
+                switch RecordStateMachine.revoke(
+                    found,
+                    of: key.digest,
+                    by: claimant,
+                    retention: policy.retentionNanoseconds
+                ) {
                 case .success(let next):
                     record = next
                 case .failure:
@@ -49,17 +59,17 @@ extension Engine {
                 }
                 switch try await store.checkAndSet(key, expecting: found?.version, .write(record)) {
                 case .stored:
-                    report(.revoked, key)
+                    events.report(.revoked, key, .failed)
                     return .revoked(retentionRemaining: policy.retention)
                 case .conflict(let actual):
                     found = actual
                 }
             } catch {
-                report(.storeFailed, key, error: error)
+                events.report(error, of: key)
                 failures += 1
                 guard failures < 3 else { throw IdempotencyError.storeUnavailable(error) }
                 do {
-                    found = try await store.load(key)
+                    found = try await store.load(key, notBefore: found?.version)
                 } catch {
                     throw IdempotencyError.storeUnavailable(error)
                 }

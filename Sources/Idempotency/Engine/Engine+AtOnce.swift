@@ -33,7 +33,7 @@ extension Engine {
             guard !isShutDown, runtime.time.now() < sentAt.addingClamped(record.leaseNanoseconds) else {
                 return .leads(run)
             }
-            if observer != nil { reportClaim(of: run, over: nil) }
+            reportClaim(of: run, over: nil)
             return .decided(.run(run))
         }
         guard let found, case .done = found.record.state,

@@ -5,7 +5,13 @@ extension Engine {
     /// `nil`: the key has to be joined again. A claim that the run holds already is not made again.
     func lead(_ run: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         var claiming = Claiming(run, deadline: deadline)
-        defer { claiming.subscription?.cancel() }
+        defer {
+            claiming.subscription?.cancel()
+            if let since = claiming.waitingSince {
+                let duration = Duration.nanoseconds(runtime.time.now() - since)
+                events.report(.waited, run.key, claiming.found, duration: duration)
+            }
+        }
         do {
             return try await claim(&claiming)
         } catch is LostAfterAll {
@@ -34,6 +40,7 @@ extension Engine {
         var awaited: Claimant?
         let deadline: Nanoseconds
         var subscription: (any StoreSubscription)?
+        var waitingSince: Nanoseconds?
         var races = 0
         var failures = 0
         /// Whether a claim may have been made although the store did not say so.
@@ -83,7 +90,6 @@ extension Engine {
             let seen: StoredRecord?
             switch await answer(to: record, expecting: expected, of: run) {
             case .success(.stored(let version)):
-                if let expected, version <= expected { throw IdempotencyError.versionDidNotGrow }
                 if case .exhaust = decision {
                     throw exhausted(run, StoredRecord(version: version, written: record))
                 }
@@ -129,8 +135,9 @@ extension Engine {
     }
 
     func reportClaim(of run: Run, over before: StoredRecord?) {
+        guard events.isObserved else { return }
         let isTakeOver = before?.record.isPending ?? false
-        report(isTakeOver ? .takenOver : .claimed, run.key, attempt: run.withState { $0.stored?.record.attempt ?? 0 })
+        events.report(isTakeOver ? .takenOver : .claimed, run.key, run.stored)
     }
 
     /// The attempts were used up: that is written down now, for everybody.
@@ -145,15 +152,15 @@ extension Engine {
     /// The write may have been made: looks what is there. An absent record proves nothing, and the claim is sent again.
     private func lookAfterFailure(_ error: any Error, _ claiming: inout Claiming) async throws -> StoredRecord? {
         let key = claiming.run.key
-        report(.storeFailed, key, error: error)
+        events.report(error, of: key)
         claiming.failures += 1
         if !Self.provesNothingWritten(error) { claiming.mayHaveLanded = true }
         if Task.isCancelled { throw CancellationError() }
         guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
         do {
-            return try await store.load(key)
+            return try await store.load(key, notBefore: claiming.found?.version)
         } catch {
-            report(.storeFailed, key, error: error)
+            events.report(error, of: key)
             throw StoreFailure(underlying: error)
         }
     }
@@ -164,7 +171,7 @@ extension Engine {
 
     private static func mayBeRepeated(_ error: any Error) -> Bool {
         guard let error = error as? IdempotencyError else { return true }
-        return !provesNothingWritten(error) && error.code != .brokenStore && !error.isAboutRecord
+        return !provesNothingWritten(error) && !error.isAboutAnswer
     }
 
     private func isClaim(_ record: IdempotencyRecord, of run: Run) -> Bool {
@@ -205,7 +212,7 @@ extension Engine {
             case .lost, .ended, .refused: throw LostAfterAll()
             }
         }
-        if observer != nil { reportClaim(of: run, over: before) }
+        reportClaim(of: run, over: before)
         if asksHook { return try await reconcile(run) }
         return .run(run)
     }
@@ -217,7 +224,7 @@ extension Engine {
             retention: run.call.policy.retentionNanoseconds
         )
         switch await writer.write(event, of: run, .twice) {
-        case .written: report(.released, run.key)
+        case .written: events.report(.released, run.key, run.stored)
         case .failed: releaseLater(run)
         case .lost, .ended, .refused: break
         }

@@ -13,13 +13,13 @@ extension Engine {
         case .lost, .ended, .refused:
             run.withState { $0.leave() }
             flights.handOver(run)
-            report(.leaseLost, run.key, duration: elapsed(run))
+            events.report(.leaseLost, run.key, nil, attempt: run.attempt, duration: elapsed(run))
             if !isObserving { throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec)) }
         case .failed(let error):
             // Never released: the effect has happened. Whoever leads next finds a claim that still holds, and waits.
             run.withState { $0.leave() }
             flights.handOver(run)
-            report(.unsaved, run.key, duration: elapsed(run), error: error)
+            reportUnsaved(run, error)
             if !isObserving {
                 throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
             }
@@ -27,9 +27,8 @@ extension Engine {
     }
 
     func reportCompleted(_ run: Run) {
-        if observer != nil {
-            report(.completed, run.key, attempt: run.attempt, duration: elapsed(run))
-        }
+        guard events.isObserved else { return }
+        events.report(.completed, run.key, .done, attempt: run.attempt, duration: elapsed(run))
     }
 
     /// Records that the handler threw. Returns what the caller is to be thrown.
@@ -40,7 +39,7 @@ extension Engine {
             // A step's effect happened and could not be recorded: as for a result, nothing is released.
             run.withState { $0.leave() }
             flights.handOver(run)
-            report(.unsaved, run.key, duration: elapsed(run), error: error)
+            reportUnsaved(run, error)
             return thrown
         }
         let isFinal = if case .fail(.final, _) = event { true } else { false }
@@ -48,14 +47,14 @@ extension Engine {
         switch await writer.write(event, of: run, isFinal && !isObserving ? .untilLeaseEnds : .twice) {
         case .written:
             flights.resolve(run)
-            let record = run.stored?.record
-            let kind: IdempotencyEvent.Kind = record?.isPending ?? false ? .unknown : .failed
-            report(kind, run.key, attempt: record?.attempt ?? 0, duration: elapsed(run), error: thrown)
+            let stored = run.stored
+            let kind: IdempotencyEvent.Kind = stored?.record.isPending ?? false ? .unknown : .failed
+            events.report(kind, run.key, stored, duration: elapsed(run), error: thrown)
             return thrown
         case .lost, .ended, .refused:
             run.withState { $0.leave() }
             flights.handOver(run)
-            report(.leaseLost, run.key, duration: elapsed(run), error: thrown)
+            events.report(.leaseLost, run.key, nil, attempt: run.attempt, duration: elapsed(run), error: thrown)
             return thrown
         case .failed(let cause):
             run.withState { $0.leave() }
@@ -63,7 +62,7 @@ extension Engine {
             let isGivenUp = isFinal && !isObserving
             if !isGivenUp { settleLater(run, event) }
             flights.handOver(run)
-            report(.unsaved, run.key, duration: elapsed(run), error: cause)
+            reportUnsaved(run, cause)
             return isGivenUp ? IdempotencyError.resultNotSaved(nil, cause: thrown) : thrown
         }
     }
@@ -88,6 +87,11 @@ extension Engine {
         }
     }
 
+    /// The claim still stands; nobody can say more.
+    private func reportUnsaved(_ run: Run, _ error: any Error) {
+        events.report(.unsaved, run.key, .inProgress, attempt: run.attempt, duration: elapsed(run), error: error)
+    }
+
     private func elapsed(_ run: Run) -> Duration {
         .nanoseconds(runtime.time.now() - run.withState { $0.startedAt })
     }
@@ -107,19 +111,21 @@ extension Engine {
 
     func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {
         do {
-            let found = try await store.load(run.key)
+            let found = try await store.load(run.key, notBefore: run.stored?.version)
             // What the claim was to be written over proves nothing, be it a record or its absence: it may still land.
             if found?.version == run.withState({ $0.claimExpected }) { return .mayLand }
             guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .settled }
             let now = runtime.time.now()
             run.withState { $0.adopt(found, at: now) }
         } catch {
-            report(.storeFailed, run.key, error: error)
+            events.report(error, of: run.key)
+            // It has answered, with what cannot be read or believed, and will again.
+            if let error = error as? IdempotencyError, error.isAboutAnswer { return .settled }
             return .unanswered
         }
         switch await writer.write(event, of: run, .once) {
         case .written:
-            if case .fail(.retryable(.neverEntered), _) = event { report(.released, run.key) }
+            if case .fail(.retryable(.neverEntered), _) = event { events.report(.released, run.key, run.stored) }
             return .settled
         case .lost, .ended, .refused: return .settled
         case .failed: return .unanswered

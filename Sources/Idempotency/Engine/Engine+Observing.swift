@@ -10,7 +10,7 @@ extension Engine {
             do {
                 if try await observe(run) { return .run(run) }
             } catch {
-                report(.storeFailed, call.key, error: error)
+                events.report(error, of: call.key)
                 if !Self.provesNothingWritten(error) {
                     // The claim may be there: then it ends as the run does.
                     background.begin()
@@ -33,10 +33,10 @@ extension Engine {
             case .run(let next):
                 record = next
             case .refused(.done), .refused(.failed):
-                report(.wouldHaveReplayed, run.key, attempt: found?.record.attempt ?? 0)
+                events.report(.wouldHaveReplayed, run.key, found)
                 return false
             case .refused, .reconcile, .exhaust:
-                report(.wouldHaveRefused, run.key, attempt: found?.record.attempt ?? 0)
+                events.report(.wouldHaveRefused, run.key, found)
                 return false
             }
             let expected = found?.version

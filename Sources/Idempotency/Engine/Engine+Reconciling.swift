@@ -37,7 +37,7 @@ extension Engine {
             if case .runAgain = answer, stored.record.isPending { return .run(run) }
             flights.resolve(run)
             if case .stillUnknown = answer {
-                report(.unknown, run.key, attempt: stored.record.attempt, error: cause)
+                events.report(.unknown, run.key, stored, error: cause)
                 return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))
             }
             switch RecordStateMachine.claim(stored, run.call.claim(by: run.claimant)) {

@@ -13,7 +13,10 @@ extension Engine {
         if run.withState({ $0.waitForAnother() }) {
             // The first time: whoever does not want to wait for runs need not wait for this one either.
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
-            if policy.waitNanoseconds > 0 { report(.waiting, run.key) }
+            if policy.waitNanoseconds > 0 {
+                claiming.waitingSince = runtime.time.now()
+                events.report(.waiting, run.key, known)
+            }
         }
         guard runtime.time.now() < deadline else { return known.remaining }
         var remaining = known.remainingNanoseconds
@@ -31,14 +34,15 @@ extension Engine {
             }
             if mustRead {
                 do {
-                    let seen = try await store.load(run.key)
+                    let seen = try await store.load(run.key, notBefore: known.version)
                     guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
                         claiming.found = seen
                         return nil
                     }
                     remaining = seen.remainingNanoseconds
                 } catch {
-                    report(.storeFailed, run.key, error: error)
+                    events.report(error, of: run.key)
+                    if let error = error as? IdempotencyError, error.isAboutAnswer { throw error }
                     guard runtime.time.now() < deadline else { throw IdempotencyError.storeUnavailable(error) }
                 }
             }

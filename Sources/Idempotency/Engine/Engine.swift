@@ -3,11 +3,11 @@ import Synchronization
 /// What all views of one interceptor share: the store, the flights, the keeper of leases. Holds all policy.
 @available(Idempotency 0.1, *)
 final class Engine: Sendable {
-    let store: any IdempotencyStore
+    let store: CheckedStore
     let wakingStore: (any WakingIdempotencyStore)?
     let immediateStore: (any ImmediateIdempotencyStore)?
     let codec: any IdempotencyCodec
-    let observer: (any IdempotencyObserver)?
+    let events: EventReporter
     let runtime: IdempotencyRuntime
     let timers: Timers
     let flights: FlightTable
@@ -25,16 +25,18 @@ final class Engine: Sendable {
         observer: (any IdempotencyObserver)?,
         runtime: IdempotencyRuntime
     ) {
-        self.store = store
+        let checkedStore = CheckedStore(store)
+        let events = EventReporter(observer)
+        self.store = checkedStore
         self.wakingStore = store as? any WakingIdempotencyStore
         self.immediateStore = store as? any ImmediateIdempotencyStore
         self.codec = codec
-        self.observer = observer
+        self.events = events
         self.runtime = runtime
         let timers = Timers(runtime)
         let storeID = type(of: store) is AnyClass ? ObjectIdentifier(store as AnyObject) : ObjectIdentifier(timers)
         let flights = FlightTable(runtime.random, storeID: storeID)
-        let writer = RecordWriter(store: store, runtime: runtime, timers: timers, observer: observer)
+        let writer = RecordWriter(store: checkedStore, runtime: runtime, timers: timers, events: events)
         let background = BackgroundWork()
         self.background = background
         settler = Settler(runtime, timers: timers, background: background)
@@ -60,17 +62,5 @@ final class Engine: Sendable {
             run = current.enclosing
         }
         return false
-    }
-
-    func report(
-        _ kind: IdempotencyEvent.Kind,
-        _ key: IdempotencyKey,
-        attempt: Int = 0,
-        duration: Duration? = nil,
-        error: (any Error)? = nil
-    ) {
-        observer?.observe(
-            IdempotencyEvent(kind, key.scope, attempt: attempt, duration: duration, error: error)
-        )
     }
 }

@@ -25,21 +25,21 @@ final class RecordWriter: Sendable {
         case failed(any Error)
     }
 
-    private let store: any IdempotencyStore
+    private let store: CheckedStore
     private let runtime: IdempotencyRuntime
     private let timers: Timers
-    private let observer: (any IdempotencyObserver)?
+    private let events: EventReporter
 
     init(
-        store: any IdempotencyStore,
+        store: CheckedStore,
         runtime: IdempotencyRuntime,
         timers: Timers,
-        observer: (any IdempotencyObserver)?
+        events: EventReporter
     ) {
         self.store = store
         self.runtime = runtime
         self.timers = timers
-        self.observer = observer
+        self.events = events
     }
 
     /// Makes a run's next write, whatever happens to the task that asks for it.
@@ -71,9 +71,9 @@ final class RecordWriter: Sendable {
         defer { run.withState { $0.renewalEnded() } }
         switch await write(.renew, of: run, .once) {
         case .written:
-            observer?.observe(IdempotencyEvent(.renewed, run.key.scope, attempt: run.stored?.record.attempt ?? 0))
+            events.report(.renewed, run.key, run.stored)
         case .failed(let error):
-            observer?.observe(IdempotencyEvent(.notRenewed, run.key.scope, error: error))
+            events.report(.notRenewed, run.key, .inProgress, attempt: run.attempt, error: error)
         case .lost, .ended, .refused:
             break
         }
@@ -96,18 +96,14 @@ final class RecordWriter: Sendable {
                 case .ended: return .ended
                 case .refused(let refusal): return .refused(refusal)
                 case .read:
-                    found = try await store.load(run.key)
+                    found = try await store.load(run.key, notBefore: run.stored?.version)
                 case .write(let record, let expected):
                     let sentAt = runtime.time.now()
                     switch try await store.checkAndSet(run.key, expecting: expected, .write(record)) {
                     case .stored(let version):
-                        guard version > expected else { throw IdempotencyError.versionDidNotGrow }
                         run.wrote(record, version, sentAt: sentAt)
                         return .written
                     case .conflict(let conflicting):
-                        if let conflicting, conflicting.record.claimant == run.claimant {
-                            guard conflicting.version > expected else { throw IdempotencyError.versionDidNotGrow }
-                        }
                         found = conflicting
                     }
                 }
@@ -124,7 +120,9 @@ final class RecordWriter: Sendable {
             } catch {
                 failures += 1
                 run.withState { $0.replyLost() }
-                observer?.observe(IdempotencyEvent(.storeFailed, run.key.scope, error: error))
+                events.report(error, of: run.key)
+                // It will not get better, and it is not for us to write over.
+                if let error = error as? IdempotencyError, error.isAboutAnswer { return .failed(error) }
                 if stopsWhenCancelled, Task.isCancelled { return nil }
                 guard await pause(after: failures, run, persistence) else { return .failed(error) }
             }

@@ -7,7 +7,7 @@ extension IdempotencyError {
             case attemptFailed, attemptsExhausted, leaseLost, resultNotSaved, resultNotKept, undecodableResult
             case undeclaredFailure, revoked, storeUnavailable, brokenStore, capacityExceeded, contention
             case tooManyWaiters, recursiveCall, repeatedStep, shutDown, nonCodableResult
-            case corruptRecord, unsupportedRecordVersion, invalidCursor, invalidQuery
+            case corruptRecord, unsupportedRecordVersion, invalidCursor, invalidQuery, invalidSettlement
         }
 
         private let name: Name
@@ -47,7 +47,7 @@ extension IdempotencyError {
         public static let revoked = Code(.revoked)
         /// The store did not answer. Nothing ran, unless the policy fails open.
         public static let storeUnavailable = Code(.storeUnavailable)
-        /// The store broke its contract.
+        /// The store broke its contract: it answered with the record of another key, or with a version that did not grow.
         public static let brokenStore = Code(.brokenStore)
         /// The store holds as many unexpired records as it may.
         public static let capacityExceeded = Code(.capacityExceeded)
@@ -71,5 +71,7 @@ extension IdempotencyError {
         public static let invalidCursor = Code(.invalidCursor)
         /// A query does not say what it has to.
         public static let invalidQuery = Code(.invalidQuery)
+        /// A settlement cannot be made as it was given. Nothing was changed.
+        public static let invalidSettlement = Code(.invalidSettlement)
     }
 }

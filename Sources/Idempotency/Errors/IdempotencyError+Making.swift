@@ -1,8 +1,8 @@
 /// The engine's errors, each with the advice that belongs to it.
 @available(Idempotency 0.1, *)
 extension IdempotencyError {
-    /// Whether the store holds a record that this release cannot read.
-    var isAboutRecord: Bool { code == .corruptRecord || code == .unsupportedRecordVersion }
+    /// Whether the store did answer, with what this release cannot read or must not believe. To ask again does not help.
+    var isAboutAnswer: Bool { code == .corruptRecord || code == .unsupportedRecordVersion || code == .brokenStore }
 
     static var contention: IdempotencyError {
         IdempotencyError(
@@ -12,10 +12,50 @@ extension IdempotencyError {
     }
 
     static var versionDidNotGrow: IdempotencyError {
+        broken("The store answered a write with a version that is not greater than the one before")
+    }
+
+    static var versionWentBack: IdempotencyError {
+        broken(
+            "The store answered with an older version of a record than it had before, or refused the version that it has"
+        )
+    }
+
+    static var recordOfAnotherKey: IdempotencyError {
+        broken("The store answered with the record of another key")
+    }
+
+    private static func broken(_ what: String) -> IdempotencyError {
         IdempotencyError(
             .brokenStore,
-            "The store answered with a version that did not grow. Stop using it for this service until it passes the "
-                + "conformance suite."
+            "\(what). Nothing of the answer was used; look whether replies are mixed up, a replica is read or a backup was "
+                + "played back, and stop using the store until it passes the conformance suite."
+        )
+    }
+
+    static var idUsedBefore: IdempotencyError {
+        IdempotencyError(
+            .invalidSettlement,
+            "This settlement's id was used for this key before, for another finding or by somebody else. Nothing was "
+                + "changed; look at the record, and use a new id for a new decision."
+        )
+    }
+
+    static func cannotBeKept(_ omission: StoredValue.Omission) -> IdempotencyError {
+        IdempotencyError(
+            .invalidSettlement,
+            omission == .tooLarge
+                ? "The result is larger than the policy's maximumResultSize. Nothing was changed; raise the limit."
+                : "The result cannot be encoded. Nothing was changed; give one that the codec can encode."
+        )
+    }
+
+    static func settlementUncertain(_ cause: any Error) -> IdempotencyError {
+        IdempotencyError(
+            .storeUnavailable,
+            "The store did not answer, and the settlement may have been made or not. Repeat it with the same version and "
+                + "the same settlement: it is made once.",
+            cause: cause
         )
     }
 

@@ -7,10 +7,11 @@ public struct IdempotencyKey: Sendable {
     private struct Header {
         let scope: IdempotencyScope
         let hash: Int
+        let digest: UInt64
         let count: Int
     }
 
-    /// Scope, hash and the value's bytes in one allocation: stores hold millions of keys, and look at all three to find one.
+    /// Scope, hashes and the value's bytes in one allocation: stores hold millions of keys, and look at all of them to find one.
     ///
     /// `ManagedBuffer` is not `Sendable` because it can be written to. This one is written to by the initializer below,
     /// before anybody else has it, and never again.
@@ -49,7 +50,14 @@ public struct IdempotencyKey: Sendable {
             var hasher = Hasher()
             hasher.combine(scope)
             hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
-            let header = Header(scope: scope, hash: hasher.finalize(), count: bytes.count)
+            var digest = scope.digest
+            digest.combine(bytes)
+            let header = Header(
+                scope: scope,
+                hash: hasher.finalize(),
+                digest: max(1, digest.value),
+                count: bytes.count
+            )
             let storage = ManagedBuffer<Header, UInt8>.create(minimumCapacity: bytes.count) { _ in header }
             storage.withUnsafeMutablePointerToElements { elements in
                 if let start = bytes.baseAddress { elements.initialize(from: start, count: bytes.count) }
@@ -79,6 +87,10 @@ extension IdempotencyKey: Hashable {
 
     /// The hash computed when the key was made: stores and flights pick a shard by it without hashing again.
     package var storedHash: Int { storage.withUnsafeMutablePointerToHeader { $0.pointee.hash } }
+
+    /// FNV-1a of the scope's text, a NUL and the value; never zero. The same in every process: records carry it, so that one
+    /// that a store hands out under another key is noticed.
+    package var digest: UInt64 { storage.withUnsafeMutablePointerToHeader { $0.pointee.digest } }
 }
 
 @available(Idempotency 0.1, *)

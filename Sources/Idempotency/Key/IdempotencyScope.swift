@@ -9,12 +9,19 @@ public struct IdempotencyScope: Sendable {
         let tenant: String?
         let principal: String?
         let text: String
+        /// What the digests of this scope's keys begin with.
+        let digest: FNV1a
 
         init(operation: String, tenant: String?, principal: String?, text: String) {
             self.operation = operation
             self.tenant = tenant
             self.principal = principal
             self.text = text
+            var digest = FNV1a()
+            digest.combine(text.utf8)
+            // No text holds a NUL, so that scope and value come apart in one way only.
+            digest.combine(0)
+            self.digest = digest
         }
     }
 
@@ -33,6 +40,8 @@ public struct IdempotencyScope: Sendable {
     ///
     /// In each part `%`, `/`, `;` and `=` are percent-encoded. At most 255 bytes of UTF-8. Stores keep this.
     public var text: String { storage.text }
+
+    var digest: FNV1a { storage.digest }
 
     /// Makes a scope.
     ///

@@ -4,22 +4,23 @@ enum KeyText {
     /// The longest text, in bytes of UTF-8. Fits the header of the IETF draft's users and every store's index.
     static let maximumBytes = 255
 
-    static func validate(_ text: String, _ what: String) throws(IdempotencyError) {
+    static func validate(
+        _ text: String,
+        _ what: String,
+        _ code: IdempotencyError.Code = .invalidKey
+    ) throws(IdempotencyError) {
         if text.isEmpty {
-            throw IdempotencyError(.invalidKey, "\(what) is empty; give it at least one character.")
+            throw IdempotencyError(code, "\(what) is empty; give it at least one character.")
         }
         let count = text.utf8.count
         if count > maximumBytes {
             throw IdempotencyError(
-                .invalidKey,
+                code,
                 "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it."
             )
         }
         if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
-            throw IdempotencyError(
-                .invalidKey,
-                "\(what) holds a control character; remove it before using it as a key."
-            )
+            throw IdempotencyError(code, "\(what) holds a control character; remove it.")
         }
     }
 

@@ -2,11 +2,11 @@
 @available(Idempotency 0.1, *)
 public struct IdempotencyEvent: Sendable {
     /// What happened. A structure over a private enumeration, so that a release may add kinds.
-    public struct Kind: Hashable, Sendable, CustomStringConvertible {
-        private enum Name: String {
-            case claimed, replayed, waiting, mismatched, takenOver, completed, failed, leaseLost, unknown, unsaved
-            case failedOpen, storeFailed, renewed, notRenewed, wouldHaveReplayed, wouldHaveRefused, revoked
-            case released
+    public struct Kind: Hashable, Sendable, CaseIterable, CustomStringConvertible {
+        private enum Name: String, CaseIterable {
+            case claimed, replayed, waiting, waited, mismatched, takenOver, completed, failed, leaseLost, unknown
+            case unsaved, failedOpen, storeFailed, storeBroken, renewed, notRenewed, wouldHaveReplayed
+            case wouldHaveRefused, revoked, released, settled
         }
 
         private let name: Name
@@ -16,12 +16,17 @@ public struct IdempotencyEvent: Sendable {
         /// The kind's name.
         public var description: String { name.rawValue }
 
+        /// Every kind of this release: for a dashboard, or a counter of each that starts at zero.
+        public static var allCases: [Kind] { Name.allCases.map { Kind($0) } }
+
         /// A call claimed its key and is about to run.
         public static let claimed = Kind(.claimed)
         /// A call was answered with the kept result or failure.
         public static let replayed = Kind(.replayed)
         /// A call began to wait for another's run.
         public static let waiting = Kind(.waiting)
+        /// A call's wait for another's run is over, whatever came of it; the duration says how long it took.
+        public static let waited = Kind(.waited)
         /// A key came with another payload than before.
         public static let mismatched = Kind(.mismatched)
         /// A call claimed a key that another's lapsed run had left.
@@ -40,6 +45,8 @@ public struct IdempotencyEvent: Sendable {
         public static let failedOpen = Kind(.failedOpen)
         /// A call to the store threw.
         public static let storeFailed = Kind(.storeFailed)
+        /// The store broke its contract: its answer was thrown away. Page somebody.
+        public static let storeBroken = Kind(.storeBroken)
         /// A lease was renewed.
         public static let renewed = Kind(.renewed)
         /// A renewal failed.
@@ -52,15 +59,19 @@ public struct IdempotencyEvent: Sendable {
         public static let revoked = Kind(.revoked)
         /// A claim was given back before its handler was entered.
         public static let released = Kind(.released)
+        /// A person settled a key whose outcome nobody knew.
+        public static let settled = Kind(.settled)
     }
 
     /// What happened.
     public let kind: Kind
     /// Where the key counts.
     public let scope: IdempotencyScope
+    /// Where the key stands after it; `nil` where that is not known, or not what the event is about.
+    public let state: RecordState?
     /// Which attempt of the key this was; 0 where there is none.
     public let attempt: Int
-    /// How long the run took, for events that end one.
+    /// How long the run took, for events that end one; how long the wait took, for ``Kind/waited``.
     public let duration: Duration?
     /// The error, for events that tell of one. Its description may hold what is not safe to log.
     public let error: (any Error)?
@@ -68,12 +79,14 @@ public struct IdempotencyEvent: Sendable {
     init(
         _ kind: Kind,
         _ scope: IdempotencyScope,
-        attempt: Int = 0,
-        duration: Duration? = nil,
-        error: (any Error)? = nil
+        state: RecordState?,
+        attempt: Int,
+        duration: Duration?,
+        error: (any Error)?
     ) {
         self.kind = kind
         self.scope = scope
+        self.state = state
         self.attempt = attempt
         self.duration = duration
         self.error = error
@@ -82,9 +95,10 @@ public struct IdempotencyEvent: Sendable {
 
 @available(Idempotency 0.1, *)
 extension IdempotencyEvent: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The kind, the operation, the attempt, and the type of the error; never what an error holds.
+    /// The kind, the operation, the attempt, the state, and the type of the error; never what an error holds.
     public var description: String {
         var text = "\(kind), \(scope), attempt \(attempt)"
+        if let state { text += ", \(state)" }
         if let duration { text += ", \(duration)" }
         if let error { text += ", \(type(of: error))" }
         return text

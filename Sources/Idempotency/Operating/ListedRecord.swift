@@ -9,14 +9,7 @@ public struct ListedRecord: Sendable {
     public let age: Duration
 
     /// Where the key stands.
-    public var state: RecordQuery.State {
-        switch stored.record.state {
-        case .pending: stored.remainingNanoseconds > 0 ? .inProgress : .lapsed
-        case .done: .done
-        case .failed(.retryable): .retryable
-        case .failed: .failed
-        }
-    }
+    public var state: RecordState { stored.state }
 
     /// Makes the answer.
     ///

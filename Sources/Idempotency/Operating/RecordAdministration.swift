@@ -1,4 +1,4 @@
-/// What operators do to records: look, erase, purge.
+/// What operators do to records: look, settle, remove, erase, purge.
 ///
 /// Not part of the interceptor, because business code has no use for it.
 @available(Idempotency 0.1, *)
@@ -11,13 +11,26 @@ public struct RecordAdministration: Sendable {
         public let left: Int
     }
 
-    private let store: any ListableIdempotencyStore
+    private let listableStore: any ListableIdempotencyStore
+    let codec: any IdempotencyCodec
+    let events: EventReporter
+
+    var store: CheckedStore { CheckedStore(listableStore) }
 
     /// Administers a store's records.
     ///
-    /// - Parameter store: The store.
-    public init(store: any ListableIdempotencyStore) {
-        self.store = store
+    /// - Parameters:
+    ///   - store: The store.
+    ///   - codec: The interceptors' codec, for results that are settled by hand; JSON by default.
+    ///   - observer: Learns of settlements, and of calls to the store that failed on the way; none by default.
+    public init(
+        store: any ListableIdempotencyStore,
+        codec: any IdempotencyCodec = JSONIdempotencyCodec(),
+        observer: (any IdempotencyObserver)? = nil
+    ) {
+        listableStore = store
+        self.codec = codec
+        events = EventReporter(observer)
     }
 
     /// Lists records, a page at a time.
@@ -32,7 +45,7 @@ public struct RecordAdministration: Sendable {
         after cursor: RecordCursor? = nil,
         limit: Int = 100
     ) async throws -> RecordPage {
-        try await store.list(query, after: cursor, limit: max(1, limit))
+        try await listableStore.list(query, after: cursor, limit: max(1, limit))
     }
 
     /// Removes a record, so that its key counts as new.
@@ -62,7 +75,7 @@ public struct RecordAdministration: Sendable {
         var (removed, left) = (0, 0)
         var cursor: RecordCursor?
         repeat {
-            let page = try await store.list(query, after: cursor, limit: 500)
+            let page = try await listableStore.list(query, after: cursor, limit: 500)
             for record in page.records {
                 if record.state != .inProgress, try await remove(record.key, version: record.stored.version) {
                     removed += 1
@@ -86,7 +99,7 @@ public struct RecordAdministration: Sendable {
         var purged = 0
         while purged < limit ?? .max {
             let wanted = min(max(1, portion), (limit ?? .max) - purged)
-            let count = try await store.purge(limit: wanted)
+            let count = try await listableStore.purge(limit: wanted)
             purged += count
             if count < wanted { break }
         }
@@ -97,6 +110,6 @@ public struct RecordAdministration: Sendable {
     ///
     /// - Throws: What is wrong, as the store says.
     public nonisolated(nonsending) func check() async throws {
-        try await store.check()
+        try await listableStore.check()
     }
 }

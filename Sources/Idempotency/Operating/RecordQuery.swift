@@ -1,22 +1,8 @@
 /// Which records an operator wants to see. What is left out restricts nothing.
 @available(Idempotency 0.1, *)
 public struct RecordQuery: Hashable, Sendable {
-    /// Where a key stands, as an operator would ask.
-    public enum State: String, CaseIterable, Sendable {
-        /// Claimed, and the lease holds.
-        case inProgress
-        /// Pending, and the lease is over: nobody knows what became of it.
-        case lapsed
-        /// Ran to its end.
-        case done
-        /// Failed, and the next call may try again.
-        case retryable
-        /// Failed for good.
-        case failed
-    }
-
     /// The states; all of them by default.
-    public var states: Set<State>
+    public var states: Set<RecordState>
     /// Only this operation's.
     public var operation: String?
     /// Only this tenant's.
@@ -35,7 +21,7 @@ public struct RecordQuery: Hashable, Sendable {
     ///   - principal: Only this principal's.
     ///   - minimumAge: Only those whose last write is at least so long ago.
     public init(
-        states: Set<State> = Set(State.allCases),
+        states: Set<RecordState> = Set(RecordState.allCases),
         operation: String? = nil,
         tenant: String? = nil,
         principal: String? = nil,

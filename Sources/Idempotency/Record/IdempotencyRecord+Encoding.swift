@@ -1,12 +1,12 @@
-/// The encoded form of a record, version 1, for stores that keep it as bytes. All numbers are big-endian.
+/// The encoded form of a record, for stores that keep it as bytes. All numbers are big-endian.
 ///
 /// | bytes | field |
 /// |-------|-------|
 /// | 3     | `I` `D` `R` |
-/// | 1     | format version: 1 |
+/// | 1     | format version: 1 or 2 |
 /// | 1     | state: 1 pending, 2 done, 3 failed |
 /// | 1     | lapse policy |
-/// | 1     | flags: 1 known without effect, 2 has a fingerprint |
+/// | 1     | flags: 1 known without effect, 2 has a fingerprint, 4 was settled by hand (format 2) |
 /// | 4     | attempt |
 /// | 16    | claimant |
 /// | 8     | token; 0: the version of the write itself |
@@ -15,7 +15,11 @@
 /// | 33    | fingerprint, if there is one: algorithm, digest |
 /// | …     | by state: unknown reason (1, 0 for none) · value · failure kind (1), then retry reason (1) or name and value |
 /// | 4 + … | checkpoints: count, then name and value of each |
+/// | 8     | format 2: digest of the key, FNV-1a of the scope's text, a NUL and the value; 0: not known |
+/// | …     | format 2, if it was settled by hand: the settlement's id, and by whom |
 /// | 4     | CRC-32 (IEEE 802.3) of everything before |
+///
+/// Each release reads every format up to its own, and writes a record in the oldest one that has room for it.
 ///
 /// A value is its kind (1: 0 void, 1 bytes, 2 encoded, 3 omitted), then a length (4) and bytes, or the reason of the
 /// omission (1). A text is a length (2) and UTF-8.
@@ -23,17 +27,18 @@
 extension IdempotencyRecord {
     private static let magic: [UInt8] = Array("IDR".utf8)
 
-    /// The version of the format that ``encoded()`` writes.
-    public static let formatVersion: UInt8 = 1
+    /// The newest version of the format that this release reads and writes.
+    public static let formatVersion: UInt8 = 2
 
     /// The record as bytes.
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.append(contentsOf: Self.magic)
-        writer.append(Self.formatVersion)
+        let isFormat2 = keyDigest != 0 || settlement != nil
+        writer.append(isFormat2 ? 2 : 1)
         writer.append(stateNumber)
         writer.append(lapsePolicy.rawValue)
-        writer.append((isKnownWithoutEffect ? 1 : 0) | (fingerprint == nil ? 0 : 2))
+        writer.append((isKnownWithoutEffect ? 1 : 0) | (fingerprint == nil ? 0 : 2) | (settlement == nil ? 0 : 4))
         writer.append(integer: attemptNumber)
         writer.append(integer: claimant.high)
         writer.append(integer: claimant.low)
@@ -66,6 +71,11 @@ extension IdempotencyRecord {
             writer.append(text: checkpoint.name)
             writer.append(value: checkpoint.value)
         }
+        if isFormat2 { writer.append(integer: keyDigest) }
+        if let settlement {
+            writer.append(text: settlement.id)
+            writer.append(text: settlement.settledBy)
+        }
         writer.append(integer: CRC32.checksum(of: writer.bytes))
         return writer.bytes
     }
@@ -88,23 +98,23 @@ extension IdempotencyRecord {
                     + "Nothing was run or changed; upgrade this service before it handles such keys."
             )
         }
-        guard version == 1 else { throw ByteReader.corrupt("its format version is \(version)") }
+        guard version >= 1 else { throw ByteReader.corrupt("its format version is \(version)") }
         guard bytes.count > Self.magic.count + 5 else { throw ByteReader.corrupt("it is cut off") }
         var checksum = ByteReader(bytes[(bytes.count - 4)...])
         guard try checksum.integer(UInt32.self) == CRC32.checksum(of: bytes[..<(bytes.count - 4)]) else {
             throw ByteReader.corrupt("its checksum does not match")
         }
         var reader = ByteReader(bytes[(Self.magic.count + 1)..<(bytes.count - 4)])
-        try self.init(version1: &reader)
+        try self.init(version: version, &reader)
     }
 
-    private init(version1 reader: inout ByteReader) throws(IdempotencyError) {
+    private init(version: UInt8, _ reader: inout ByteReader) throws(IdempotencyError) {
         let stateNumber = try reader.byte()
         guard let lapsePolicy = LapsePolicy(rawValue: try reader.byte()) else {
             throw ByteReader.corrupt("its lapse policy is unknown")
         }
         let flags = try reader.byte()
-        guard flags <= 3 else { throw ByteReader.corrupt("its flags are unknown") }
+        guard flags <= (version == 1 ? 3 : 7) else { throw ByteReader.corrupt("its flags are unknown") }
         let attempt = try reader.integer(UInt32.self)
         let claimant = Claimant(high: try reader.integer(), low: try reader.integer())
         let token = try reader.integer(UInt64.self)
@@ -123,6 +133,12 @@ extension IdempotencyRecord {
         for _ in 0..<(try reader.integer(UInt32.self)) {
             checkpoints.append(Checkpoint(name: try reader.text(), value: try reader.value()))
         }
+        let keyDigest = version == 1 ? 0 : try reader.integer(UInt64.self)
+        var settlement: Settlement?
+        if flags & 4 != 0 { settlement = Settlement(stored: try reader.text(), settledBy: try reader.text()) }
+        guard version == 1 || keyDigest != 0 || settlement != nil else {
+            throw ByteReader.corrupt("its format has nothing to say")
+        }
         guard reader.isAtEnd else { throw ByteReader.corrupt("it is followed by more bytes") }
         self.init(
             state: state,
@@ -134,7 +150,9 @@ extension IdempotencyRecord {
             isKnownWithoutEffect: flags & 1 != 0,
             lease: lease,
             retention: retention,
-            checkpoints: checkpoints
+            checkpoints: checkpoints,
+            settlement: settlement,
+            keyDigest: keyDigest
         )
     }
 

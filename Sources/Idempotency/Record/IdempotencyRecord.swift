@@ -23,8 +23,12 @@ public struct IdempotencyRecord: Equatable, Sendable {
     public internal(set) var isKnownWithoutEffect: Bool
     /// The finished steps, in the order in which they finished.
     public internal(set) var checkpoints: [Checkpoint]
+    /// Who settled the key by hand, the last time that somebody did.
+    public internal(set) var settlement: Settlement?
 
     // Compact on purpose: a store may hold millions.
+    /// The digest of the key that the record was made for; zero if that is not known.
+    package internal(set) var keyDigest: UInt64
     package internal(set) var attemptNumber: UInt32
     package internal(set) var tokenNumber: UInt64
     package internal(set) var leaseNanoseconds: Nanoseconds
@@ -62,7 +66,9 @@ public struct IdempotencyRecord: Equatable, Sendable {
         isKnownWithoutEffect: Bool,
         lease: Nanoseconds,
         retention: Nanoseconds,
-        checkpoints: [Checkpoint]
+        checkpoints: [Checkpoint],
+        settlement: Settlement? = nil,
+        keyDigest: UInt64 = 0
     ) {
         self.state = state
         self.claimant = claimant
@@ -70,6 +76,8 @@ public struct IdempotencyRecord: Equatable, Sendable {
         self.lapsePolicy = lapsePolicy
         self.isKnownWithoutEffect = isKnownWithoutEffect
         self.checkpoints = checkpoints
+        self.settlement = settlement
+        self.keyDigest = keyDigest
         self.attemptNumber = attempt
         self.tokenNumber = token
         self.leaseNanoseconds = lease

@@ -10,6 +10,7 @@
 /// | fail               | absent  | failed ³             | failed ³                   | done  | failed        | failed            |
 /// | abandon            | absent  | pending, lapsed ³    | pending, lapsed ³          | done  | failed        | failed            |
 /// | revoke             | failed  | in progress          | unknown                    | done  | failed        | failed, final     |
+/// | settle             | absent  | in progress          | done or failed ⁴           | done  | failed        | done or failed ⁴  |
 ///
 /// A refusal stands where the cell repeats the state. Before anything else a claim with another fingerprint is refused
 /// as a mismatch. An expired record is absent: that is for the store to say.
@@ -23,6 +24,8 @@
 /// ³ Only by the record's claimant; wherever there is a record, anybody else is refused as "not the claimant". A record whose attempts are used up
 /// takes no event at all. A claim that is given back (`fail` as never entered) goes back to what it was: retryable, or
 /// unknown if only the hook was to be asked.
+/// ⁴ What a person found out; "may run again" is a retryable failure, without effect. A retryable failure that is known to be
+/// without effect is refused: there is nothing to find out. Used-up attempts count anew from there on.
 @available(Idempotency 0.1, *)
 enum RecordStateMachine {
     /// What a claim brings along.
@@ -37,6 +40,8 @@ enum RecordStateMachine {
         var abandonmentRetention: Nanoseconds
         /// How long a record that used up its attempts is kept.
         var retention: Nanoseconds
+        /// The digest of the key.
+        var keyDigest: UInt64
     }
 
     /// What a claimant does to its own record.
@@ -137,7 +142,8 @@ enum RecordStateMachine {
             isKnownWithoutEffect: true,
             lease: claim.lease,
             retention: retention(abandoned: claim, claim.lapsePolicy),
-            checkpoints: []
+            checkpoints: [],
+            keyDigest: claim.keyDigest
         )
     }
 
@@ -212,6 +218,7 @@ enum RecordStateMachine {
     /// Decides a revocation from what is stored. `nil`: nothing, or expired.
     static func revoke(
         _ stored: StoredRecord?,
+        of keyDigest: UInt64,
         by claimant: Claimant,
         retention: Nanoseconds
     ) -> Result<IdempotencyRecord, EventRefused> {
@@ -227,7 +234,8 @@ enum RecordStateMachine {
                     isKnownWithoutEffect: true,
                     lease: 0,
                     retention: retention,
-                    checkpoints: []
+                    checkpoints: [],
+                    keyDigest: keyDigest
                 )
             )
         }
@@ -244,6 +252,39 @@ enum RecordStateMachine {
         case .pending where stored.remainingNanoseconds > 0: return .failure(EventRefused(.inProgress))
         case .pending(let reason): return .failure(EventRefused(.unknown(reason ?? .lapsed)))
         }
+    }
+
+    /// Decides a settlement by hand.
+    ///
+    /// - Parameter state: What was found out: done, failed for good, or a retryable failure, to run again.
+    static func settle(
+        _ stored: StoredRecord,
+        as state: IdempotencyRecord.State,
+        by settlement: Settlement,
+        retention: Nanoseconds
+    ) -> Result<IdempotencyRecord, EventRefused> {
+        var record = stored.record
+        switch record.state {
+        case .done(let value): return .failure(EventRefused(.done(value)))
+        case .failed(.retryable(let reason)) where reason == .threw || !record.isKnownWithoutEffect: break
+        case .failed(let failure): return .failure(EventRefused(.failed(failure)))
+        case .pending where stored.remainingNanoseconds > 0: return .failure(EventRefused(.inProgress))
+        case .pending: break
+        }
+        if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
+        if case .failed(.retryable) = state {
+            record.isKnownWithoutEffect = true
+            if record.state == .pending(unknown: .attemptsExhausted) {
+                // As before the attempts were used up, and the policy made the strictest for that.
+                record.attemptNumber = 0
+                record.lapsePolicy = .rerun
+            }
+        }
+        record.state = state
+        record.claimant = settlement.claimant
+        record.settlement = settlement
+        finish(&record, retention)
+        return .success(record)
     }
 
     /// A refusal in the shape that `Result` asks for.
@@ -290,7 +331,9 @@ enum RecordStateMachine {
             isKnownWithoutEffect: knownWithoutEffect,
             lease: claim.lease,
             retention: retention(abandoned: claim, policy),
-            checkpoints: record.checkpoints
+            checkpoints: record.checkpoints,
+            settlement: record.settlement,
+            keyDigest: claim.keyDigest
         )
     }
 

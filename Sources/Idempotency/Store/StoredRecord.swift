@@ -12,6 +12,16 @@ public struct StoredRecord: Equatable, Sendable {
     /// pending record means that it is lapsed.
     public var remaining: Duration { .nanoseconds(remainingNanoseconds) }
 
+    /// Where the key stands.
+    public var state: RecordState {
+        switch record.state {
+        case .pending: remainingNanoseconds > 0 ? .inProgress : .lapsed
+        case .done: .done
+        case .failed(.retryable): .retryable
+        case .failed: .failed
+        }
+    }
+
     /// Makes the answer.
     ///
     /// - Parameters:

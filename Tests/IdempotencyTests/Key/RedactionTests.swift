@@ -53,7 +53,15 @@ struct RedactionTests {
             let cause = IdempotencyError(code: .brokenStore, message: "m", cause: Careless(text: payload))
             subjects.append(("error with a cause", cause))
         }
-        subjects.append(("event", IdempotencyEvent(.claimed, key.scope, attempt: 1)))
+        let event = IdempotencyEvent(
+            .failed,
+            key.scope,
+            state: .failed,
+            attempt: 1,
+            duration: .seconds(1),
+            error: Careless(text: payload)
+        )
+        subjects.append(("event", event))
         return subjects
     }
 

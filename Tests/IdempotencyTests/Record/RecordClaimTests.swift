@@ -44,7 +44,8 @@ struct RecordClaimTests {
             maximumAttempts: cap,
             lease: 600,
             abandonmentRetention: 7000,
-            retention: 8000
+            retention: 8000,
+            keyDigest: 0
         )
     }
 

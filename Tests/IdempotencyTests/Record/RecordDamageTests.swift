@@ -46,10 +46,26 @@ struct RecordDamageTests {
             damaged[bit / 8] ^= 1 << UInt8(bit % 8)
             // In the version byte a flip may look like a newer format.
             let expected: IdempotencyError.Code =
-                bit / 8 == 3 && damaged[3] > 1 ? .unsupportedRecordVersion : .corruptRecord
+                bit / 8 == 3 && damaged[3] > 2 ? .unsupportedRecordVersion : .corruptRecord
             if code(damaged) != expected { accepted.append(bit) }
         }
         #expect(accepted.isEmpty)
+    }
+
+    @Test("Format 2 with nothing in it that format 1 has no room for is refused")
+    func emptyFormat2() {
+        var body = header(1) + [0, 0, 0, 0, 0]
+        body[3] = 2
+        #expect(code(checked(body + [0, 0, 0, 0, 0, 0, 0, 0])) == .corruptRecord)
+        #expect(code(checked(body + [0, 0, 0, 0, 0, 0, 0, 1])) == nil)
+        body[6] |= 4
+        #expect(code(checked(body + [0, 0, 0, 0, 0, 0, 0, 1])) == .corruptRecord, "a settlement that is not there")
+        #expect(code(checked(body + [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 97, 0, 1, 97])) == nil)
+        body[6] |= 8
+        #expect(
+            code(checked(body + [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 97, 0, 1, 97])) == .corruptRecord,
+            "a flag of tomorrow"
+        )
     }
 
     @Test("More bytes behind a record are refused, with and without a right checksum", arguments: RecordGolden.all)
@@ -61,7 +77,7 @@ struct RecordDamageTests {
 
     @Test(
         "A newer format is refused with the advice to upgrade, whatever follows",
-        arguments: 2...255 as ClosedRange<UInt8>
+        arguments: 3...255 as ClosedRange<UInt8>
     )
     func newerVersion(_ version: UInt8) throws {
         var newer = RecordGolden.all[0].bytes
@@ -69,7 +85,7 @@ struct RecordDamageTests {
         for bytes in [newer, checked(newer.dropLast(4)), Array(newer.prefix(4)), Array(newer.prefix(7))] {
             let error = try #require(throws: IdempotencyError.self) { try IdempotencyRecord(encoded: bytes) }
             #expect(error.code == .unsupportedRecordVersion)
-            #expect(error.message.contains("format \(version), and this release reads up to 1"))
+            #expect(error.message.contains("format \(version), and this release reads up to 2"))
             #expect(error.message.contains("upgrade this service"))
         }
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The encoded form of a record")
 struct RecordEncodingTests {
-    @Test("Format 1 is written as it is described", arguments: RecordGolden.all)
+    @Test("Each format is written as it is described, the oldest that has room", arguments: RecordGolden.all)
     func written(_ golden: RecordGolden) {
         #expect(Hex.text(golden.record.encoded()) == golden.hex)
     }
@@ -22,7 +22,7 @@ struct RecordEncodingTests {
         )
         #expect([StoredFailure.RetryReason.didNotHappen, .neverEntered, .threw].map(\.rawValue) == [1, 2, 3])
         #expect([StoredValue.Omission.tooLarge, .notEncodable].map(\.rawValue) == [1, 2])
-        #expect(IdempotencyRecord.formatVersion == 1)
+        #expect(IdempotencyRecord.formatVersion == 2)
     }
 
     @Test("5,000 generated records come back as they went")
@@ -42,9 +42,9 @@ struct RecordEncodingTests {
     }
 
     @Test("A record is one value: what differs in one field differs in its bytes")
-    func fields() {
+    func fields() throws {
         let record = IdempotencyRecord.example(token: 5, lease: 30)
-        var others = Array(repeating: record, count: 11)
+        var others = Array(repeating: record, count: 15)
         others[0].state = .pending(unknown: .lapsed)
         others[1].attemptNumber += 1
         others[2].claimant = Claimant(high: Claimant.first.low, low: Claimant.first.high)
@@ -56,6 +56,10 @@ struct RecordEncodingTests {
         others[8].retentionNanoseconds += 1
         others[9].checkpoints = [Checkpoint(name: "a", value: .void)]
         others[10].checkpoints = [Checkpoint(name: "a", value: .bytes([]))]
-        #expect(Set((others + [record]).map { $0.encoded() }).count == 12)
+        others[11].keyDigest = 1
+        others[12].settlement = try Settlement(id: "i", settledBy: "a")
+        others[13].settlement = try Settlement(id: "i", settledBy: "b")
+        others[14].settlement = try Settlement(id: "j", settledBy: "a")
+        #expect(Set((others + [record]).map { $0.encoded() }).count == 16)
     }
 }

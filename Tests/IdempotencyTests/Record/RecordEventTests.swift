@@ -170,7 +170,7 @@ struct RecordEventTests {
         #expect(Self.revocations.names == Set(RecordSituation.all.map(\.description)))
         for situation in RecordSituation.all {
             for claimant in [Claimant.first, .second] {
-                let outcome = RecordStateMachine.revoke(situation.stored, by: claimant, retention: 8000)
+                let outcome = RecordStateMachine.revoke(situation.stored, of: 0, by: claimant, retention: 8000)
                 let word = try #require(Self.revocations[situation.description, 0])
                 #expect(outcome == revoked(word, situation.stored?.record, claimant), "\(situation)")
             }

@@ -21,7 +21,9 @@ extension IdempotencyRecord {
         isKnownWithoutEffect: Bool = true,
         lease: Nanoseconds = 0,
         retention: Nanoseconds = day,
-        checkpoints: [Checkpoint] = []
+        checkpoints: [Checkpoint] = [],
+        settlement: Settlement? = nil,
+        keyDigest: UInt64 = 0
     ) -> IdempotencyRecord {
         IdempotencyRecord(
             state: state,
@@ -33,7 +35,9 @@ extension IdempotencyRecord {
             isKnownWithoutEffect: isKnownWithoutEffect,
             lease: lease,
             retention: retention,
-            checkpoints: checkpoints
+            checkpoints: checkpoints,
+            settlement: settlement,
+            keyDigest: keyDigest
         )
     }
 }

@@ -34,7 +34,9 @@ struct RecordGenerator {
             isKnownWithoutEffect: pick([true, false]),
             lease: span(),
             retention: span(),
-            checkpoints: (0..<steps).map { _ in Checkpoint(name: text(), value: value()) }
+            checkpoints: (0..<steps).map { _ in Checkpoint(name: text(), value: value()) },
+            settlement: number(0...3) == 0 ? Settlement(stored: text(), settledBy: text()) : nil,
+            keyDigest: pick([0, 1, .max, random.next()])
         )
     }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Idempotency
 
-/// Records with their bytes, written by a program of its own (Python) from the description of format 1.
+/// Records with their bytes, written by a program of its own (Python) from the description of the formats.
 ///
 /// A release that cannot read one of them loses somebody's records.
 struct RecordGolden: CustomTestStringConvertible {
@@ -26,7 +26,9 @@ struct RecordGolden: CustomTestStringConvertible {
     private static let fingerprint = Fingerprint(algorithm: .sha256OfJSON, digest: Array(0..<32))
     private static let lease: Nanoseconds = 30_000_000_000
 
-    static let all = [
+    static let all = format1 + format2
+
+    static let format1 = [
         RecordGolden(
             "claim",
             .example(lease: lease, retention: 7 * IdempotencyRecord.day),
@@ -144,6 +146,54 @@ struct RecordGolden: CustomTestStringConvertible {
             """
             49445201030101000000030123456789abcdeffedcba9876543210000000000000002b0000000000
             00000000004e94914f00000400000000cd0b6621
+            """
+        ),
+    ]
+
+    /// FNV-1a of `charge;tenant=acme`, a NUL and `k-1`.
+    static let digest: UInt64 = 0xB37B_EA28_568F_2420
+
+    static let format2 = [
+        RecordGolden(
+            "claim that says whose it is",
+            .example(lease: lease, retention: 7 * IdempotencyRecord.day, keyDigest: digest),
+            """
+            49445202010101000000010123456789abcdeffedcba9876543210000000000000000000000006fc
+            23ac000002260ff92900000000000000b37bea28568f2420f884e21c
+            """
+        ),
+        RecordGolden(
+            "done, settled by hand",
+            .example(
+                .done(.encoded(Array(#""ok""#.utf8))),
+                token: 42,
+                fingerprint: fingerprint,
+                lapsePolicy: .refuse,
+                isKnownWithoutEffect: false,
+                settlement: try! Settlement(id: "incident-4711", settledBy: "zoë"),
+                keyDigest: digest
+            ),
+            """
+            49445202020306000000010123456789abcdeffedcba9876543210000000000000002a0000000000
+            00000000004e94914f000003000102030405060708090a0b0c0d0e0f101112131415161718191a1b
+            1c1d1e1f0200000004226f6b2200000000b37bea28568f2420000d696e636964656e742d34373131
+            00047a6fc3ab0745ad8a
+            """
+        ),
+        RecordGolden(
+            "free to run again, settled by hand, of no known key",
+            .example(
+                .failed(.retryable(.didNotHappen)),
+                attempt: 3,
+                token: 42,
+                lapsePolicy: .refuse,
+                checkpoints: [Checkpoint(name: "reserve", value: .void)],
+                settlement: try! Settlement(id: "i", settledBy: "a")
+            ),
+            """
+            49445202030305000000030123456789abcdeffedcba9876543210000000000000002a0000000000
+            00000000004e94914f00000201000000010007726573657276650000000000000000000001690001
+            61924a6e0f
             """
         ),
     ]

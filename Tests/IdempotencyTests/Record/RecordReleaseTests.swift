@@ -14,7 +14,8 @@ struct RecordReleaseTests {
             maximumAttempts: cap,
             lease: 600,
             abandonmentRetention: 7000,
-            retention: 8000
+            retention: 8000,
+            keyDigest: 0
         )
     }
 

@@ -61,7 +61,8 @@ struct RecordWalkTests {
                 maximumAttempts: pick([nil, nil, 3]),
                 lease: 600,
                 abandonmentRetention: 7000,
-                retention: 8000
+                retention: 8000,
+                keyDigest: 0
             )
             let before = stored
             switch RecordStateMachine.claim(stored, claim) {
@@ -115,7 +116,7 @@ struct RecordWalkTests {
         mutating func revoke() {
             let claimant = Claimant(high: random.next(), low: 0)
             guard Int.random(in: 0..<5, using: &random) == 0,
-                case .success(let record) = RecordStateMachine.revoke(stored, by: claimant, retention: 8000)
+                case .success(let record) = RecordStateMachine.revoke(stored, of: 0, by: claimant, retention: 8000)
             else { return }
             write(record, "revocation")
         }

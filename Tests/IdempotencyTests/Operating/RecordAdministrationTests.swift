@@ -61,7 +61,7 @@ struct RecordAdministrationTests {
             return "A"
         }
         await isInside.pass()
-        for state in RecordQuery.State.allCases {
+        for state in RecordState.allCases {
             let listed = try await all(RecordQuery(states: [state]), limit: 10)
             #expect(listed.map(\.key.value) == [state.rawValue])
             #expect(listed.map(\.state) == [state])

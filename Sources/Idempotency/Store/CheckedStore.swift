@@ -1,0 +1,48 @@
+/// A store, and a look at each of its answers: what no store may ever answer is an error, and neither believed nor acted on.
+///
+/// A driver that takes one request's reply for another's, a replica that is read by mistake, a backup that was played back:
+/// each would show one client's result to another, or run what has run.
+@available(Idempotency 0.1, *)
+struct CheckedStore: Sendable {
+    let base: any IdempotencyStore
+
+    init(_ base: any IdempotencyStore) { self.base = base }
+
+    /// What is stored under a key.
+    ///
+    /// - Parameter seen: A version of the key that was there before.
+    nonisolated(nonsending) func load(
+        _ key: IdempotencyKey,
+        notBefore seen: RecordVersion? = nil
+    ) async throws -> StoredRecord? {
+        guard let found = try await base.load(key) else { return nil }
+        try Self.check(found, under: key)
+        if let seen, found.version < seen { throw IdempotencyError.versionWentBack }
+        return found
+    }
+
+    /// Changes what is stored under a key if its version is the one expected.
+    nonisolated(nonsending) func checkAndSet(
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
+    ) async throws -> CheckAndSetResult {
+        let result = try await base.checkAndSet(key, expecting: expected, change)
+        switch result {
+        case .stored(let version):
+            if let expected, version <= expected { throw IdempotencyError.versionDidNotGrow }
+        case .conflict(let found?):
+            try Self.check(found, under: key)
+            if let expected, found.version <= expected { throw IdempotencyError.versionWentBack }
+        case .conflict(nil):
+            break
+        }
+        return result
+    }
+
+    private static func check(_ found: StoredRecord, under key: IdempotencyKey) throws {
+        // Zero: written by a release whose records did not say whose they are.
+        let digest = found.record.keyDigest
+        if digest != 0, digest != key.digest { throw IdempotencyError.recordOfAnotherKey }
+    }
+}
