@@ -158,28 +158,4 @@ struct LostReplyTests {
         #expect(try await task.value.isRun("charged"))
         #expect(try await node.another().interceptor.outcome(key: key()) { _ in "no" }.isReplay("charged"))
     }
-
-    @Test("A store whose versions do not grow is called broken, and its claim runs nothing")
-    func versionsMustGrow() async throws {
-        let node = Node()
-        _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw Boom() }
-        node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
-        let runs = Counter()
-        #expect(
-            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } } == .brokenStore
-        )
-        #expect(runs.value == 0)
-    }
-
-    @Test(
-        "Scenario 30: a record that a newer release wrote runs nothing, not even under fail-open",
-        arguments: [IdempotencyError.Code.unsupportedRecordVersion, .corruptRecord]
-    )
-    func unreadableRecord(_ code: IdempotencyError.Code) async throws {
-        let node = Node(try OperationPolicy(storeFailure: .failOpen))
-        node.store.disturb(write: 1, .fail(IdempotencyError(code: code, message: "test")))
-        let runs = Counter()
-        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } } == code)
-        #expect(runs.value == 0)
-    }
 }

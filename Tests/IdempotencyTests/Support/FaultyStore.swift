@@ -20,7 +20,7 @@ final class FaultyStore: IdempotencyStore {
         case holdReply(Gate)
         /// Makes the change twice, and answers as the second one.
         case applyTwice
-        /// Answers this.
+        /// Answers this; a load as a conflict tells it.
         case answer(CheckAndSetResult)
         /// Throws this.
         case fail(any Error)
@@ -113,7 +113,8 @@ final class FaultyStore: IdempotencyStore {
         case .holdThenFail(let gate)?:
             await gate.pass()
             throw Down()
-        case .applyTwice?, .answer?, nil: break
+        case .answer(.conflict(let found))?: return found
+        case .answer(.stored)?, .applyTwice?, nil: break
         }
         return try await base.load(key)
     }

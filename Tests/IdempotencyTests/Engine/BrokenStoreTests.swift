@@ -1,0 +1,161 @@
+import Idempotency
+import IdempotencyTesting
+import Testing
+
+/// A driver that takes one reply for another's, a replica that is read, a backup that was played back.
+@Suite("A store that breaks its contract is called broken, and what it said is not used", .timeLimit(.minutes(1)))
+struct BrokenStoreTests {
+    private let node: Node
+    private let runs = Counter()
+
+    init() throws {
+        node = Node(try OperationPolicy(lease: .seconds(30), waitLimit: .seconds(100), storeFailure: .failOpen))
+    }
+
+    /// Another client's record, as it is stored.
+    private func another() async throws -> StoredRecord {
+        _ = try await node.interceptor.idempotent(key: key("another")) { _ in "another's result" }
+        return try #require(try await node.memory.load(key("another")))
+    }
+
+    /// What the store holds under the key, as if the store had gone back in time.
+    private func older(_ key: IdempotencyKey, by versions: UInt64 = 1) async throws -> StoredRecord {
+        let stored = try #require(try await node.memory.load(key))
+        return StoredRecord(
+            version: RecordVersion(rawValue: stored.version.rawValue - versions),
+            record: stored.record,
+            remaining: stored.remaining
+        )
+    }
+
+    private func expectBroken(_ body: () async throws -> Void) async throws {
+        #expect(await refusal(body) == .brokenStore)
+        #expect(runs.value == 0)
+        #expect(node.log.count(.storeBroken) == 1)
+        // Not even under fail-open.
+        #expect(node.log.count(.failedOpen) == 0)
+        let event = try #require(node.log.events.first { $0.kind == .storeBroken })
+        #expect((event.error as? IdempotencyError)?.code == .brokenStore)
+    }
+
+    @Test("The record of another key that a claim is answered with replays nothing")
+    func anotherRecordAtTheClaim() async throws {
+        let another = try await another()
+        node.store.disturb(write: 1, .answer(.conflict(another)))
+        try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("The record of another key that a lost claim is looked up by is not adopted")
+    func anotherRecordAfterLostReply() async throws {
+        let another = try await another()
+        node.store.disturb(write: 1, .loseReply)
+        node.store.disturb(load: 1, .answer(.conflict(another)))
+        try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("The record of another key that a waiting call reads is no result for it")
+    func anotherRecordWhileWaiting() async throws {
+        let another = try await another()
+        let finish = Gate()
+        let waiting = node.another(seed: 3)
+        let running = await node.run(key(), until: finish)
+        waiting.store.disturb(load: 1, .answer(.conflict(another)))
+        let task = waiting.interceptor.start(key()) { _ in "no" }
+        await waiting.log.wait(for: .waiting)
+        waiting.clock.advance(by: .seconds(2))
+        #expect(await refusal { _ = try await task.value } == .brokenStore)
+        #expect(waiting.log.count(.storeBroken) == 1)
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+    }
+
+    @Test("The record of another key at the finish: the caller has the result with the error, at once")
+    func anotherRecordAtTheFinish() async throws {
+        let another = try await another()
+        node.store.disturb(write: 2, .answer(.conflict(another)))
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await node.interceptor.idempotent(key: key()) { _ in "A" }
+        }
+        #expect(error?.code == .resultNotSaved)
+        #expect((error?.cause as? IdempotencyError)?.code == .brokenStore)
+        #expect(try error?.result(as: String.self) == "A")
+        #expect(node.log.count(.storeBroken) == 1)
+        #expect(node.log.count(.unsaved) == 1)
+    }
+
+    @Test("The record of another key is no status of this one, and not settled in its place")
+    func anotherRecordForOperators() async throws {
+        let another = try await another()
+        node.store.disturb(load: 1, .answer(.conflict(another)))
+        try await expectBroken { _ = try await node.interceptor.status(of: key()) }
+    }
+
+    @Test("A version that did not grow at a claim runs nothing")
+    func claimDidNotGrow() async throws {
+        _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
+        let version = try #require(try await node.memory.load(key())).version
+        node.store.disturb(write: 2, .answer(.stored(version)))
+        try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("A version that did not grow at the finish: the caller has the result with the error")
+    func finishDidNotGrow() async throws {
+        node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await node.interceptor.idempotent(key: key()) { _ in "A" }
+        }
+        #expect(error?.code == .resultNotSaved)
+        #expect(try error?.result(as: String.self) == "A")
+        #expect(node.log.count(.storeBroken) == 1)
+    }
+
+    @Test("An older version that answers a takeover runs nothing")
+    func olderAtTheTakeover() async throws {
+        _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
+        node.store.disturb(write: 2, .answer(.conflict(try await older(key()))))
+        try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("An older version that a renewal reads back after a lost reply is not gone on from")
+    func olderAfterALostReply() async throws {
+        let finish = Gate()
+        let running = await node.run(key(), until: finish)
+        // The renewal lands, its reply is lost, and the next one reads a replica that is behind.
+        node.store.disturb(write: 1, .loseReply)
+        node.clock.advance(by: .seconds(11))
+        await node.log.wait(for: .notRenewed)
+        node.store.disturb(load: 1, .answer(.conflict(try await older(key(), by: 5))))
+        node.clock.advance(by: .seconds(6))
+        await node.log.wait(for: .storeBroken)
+        // The store has recovered: the run has not lost anything.
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+        #expect(try await node.another().interceptor.outcome(key: key()) { _ in "no" }.isReplay("A"))
+    }
+
+    @Test("A record of a release whose records did not say whose they are is taken for its key's")
+    func recordOfFormat1() async throws {
+        let another = try await another()
+        var bytes = another.record.encoded()
+        // As format 1 has it: without the digest, and with a checksum of its own.
+        bytes[3] = 1
+        bytes.removeLast(12)
+        let old = StoredRecord(
+            version: another.version,
+            record: try IdempotencyRecord(encoded: CRC.appended(to: bytes)),
+            remaining: another.remaining
+        )
+        node.store.disturb(write: 1, .answer(.conflict(old)))
+        #expect(try await node.interceptor.outcome(key: key()) { _ in "no" }.isReplay("another's result"))
+    }
+
+    @Test(
+        "Scenario 30: a record that cannot be read runs nothing, not even under fail-open",
+        arguments: [IdempotencyError.Code.unsupportedRecordVersion, .corruptRecord]
+    )
+    func unreadableRecord(_ code: IdempotencyError.Code) async throws {
+        node.store.disturb(write: 1, .fail(IdempotencyError(code: code, message: "test")))
+        #expect(await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } } == code)
+        #expect(runs.value == 0)
+    }
+}
