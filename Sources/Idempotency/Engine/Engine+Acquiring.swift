@@ -23,7 +23,7 @@ extension Engine {
                 events.report(.mismatched, call.key, .inProgress)
                 throw IdempotencyError.fingerprintMismatch
             case .tooManyWaiters:
-                throw IdempotencyError.tooManyWaiters
+                throw refused(call.key, .inProgress, .tooManyWaiters)
             }
         }
     }
@@ -129,7 +129,8 @@ extension Engine {
             events.report(.mismatched, key, stored)
             throw IdempotencyError.fingerprintMismatch
         case .unknown(.attemptsExhausted):
-            throw IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
+            let error = IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: false)
+            throw refused(key, .lapsed, error, attempt: attempt)
         case .unknown(let reason):
             events.report(.unknown, key, stored)
             return .unknown(UnknownOutcome(reason: reason, attempt: attempt, cause: nil))

@@ -144,7 +144,9 @@ extension Engine {
     private func exhausted(_ run: Run, _ stored: StoredRecord) -> IdempotencyError {
         run.withState { $0.end() }
         flights.resolve(run, .observed(stored))
-        return .attemptsExhausted(stored.record.attempt, isKnownWithoutEffect: !stored.record.isPending)
+        let attempt = stored.record.attempt
+        let error = IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: !stored.record.isPending)
+        return refused(run.key, stored.record.isPending ? .lapsed : .failed, error, attempt: attempt)
     }
 
     // MARK: Lost replies

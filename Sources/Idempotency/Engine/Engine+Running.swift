@@ -72,11 +72,22 @@ extension Engine {
             throw rethrown(failure, attempt, failures)
         case .inProgress(let remaining):
             ending = .inProgress(remaining: remaining)
-            throw IdempotencyError.inProgress(remaining: remaining)
+            throw refused(key, .inProgress, .inProgress(remaining: remaining))
         case .unknown(let outcome):
             ending = .unknown(outcome)
             throw IdempotencyError.unknown(outcome)
         }
+    }
+
+    /// Reports a refusal, and returns the error that the caller is thrown.
+    func refused(
+        _ key: IdempotencyKey,
+        _ state: RecordState,
+        _ error: IdempotencyError,
+        attempt: Int = 0
+    ) -> IdempotencyError {
+        events.report(.refused, key, state, attempt: attempt, error: error)
+        return error
     }
 
     /// Runs the handler in a task of its own, which goes on when the caller is cancelled.

@@ -6,7 +6,7 @@ public struct IdempotencyEvent: Sendable {
         private enum Name: String, CaseIterable {
             case claimed, replayed, waiting, waited, mismatched, takenOver, completed, failed, leaseLost, unknown
             case unsaved, failedOpen, storeFailed, storeBroken, renewed, notRenewed, wouldHaveReplayed
-            case wouldHaveRefused, revoked, released, settled
+            case wouldHaveRefused, revoked, released, settled, refused
         }
 
         private let name: Name
@@ -29,6 +29,9 @@ public struct IdempotencyEvent: Sendable {
         public static let waited = Kind(.waited)
         /// A key came with another payload than before.
         public static let mismatched = Kind(.mismatched)
+        /// A call was refused: another's run is in progress, too many wait for it, or the attempts are used up. The error's
+        /// code says which.
+        public static let refused = Kind(.refused)
         /// A call claimed a key that another's lapsed run had left.
         public static let takenOver = Kind(.takenOver)
         /// A run ended and its result is kept.
