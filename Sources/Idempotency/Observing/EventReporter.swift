@@ -17,7 +17,7 @@ struct EventReporter: Sendable {
         error: (any Error)? = nil
     ) {
         observer?.observe(
-            IdempotencyEvent(kind, key.scope, state: state, attempt: attempt, duration: duration, error: error)
+            IdempotencyEvent(kind, key, state: state, attempt: attempt, duration: duration, error: error)
         )
     }
 

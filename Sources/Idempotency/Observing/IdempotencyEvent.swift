@@ -68,8 +68,7 @@ public struct IdempotencyEvent: Sendable {
 
     /// What happened.
     public let kind: Kind
-    /// Where the key counts.
-    public let scope: IdempotencyScope
+    private let key: IdempotencyKey
     /// Where the key stands after it; `nil` where that is not known, or not what the event is about.
     public let state: RecordState?
     /// Which attempt of the key this was; 0 where there is none.
@@ -79,16 +78,23 @@ public struct IdempotencyEvent: Sendable {
     /// The error, for events that tell of one. Its description may hold what is not safe to log.
     public let error: (any Error)?
 
+    /// Where the key counts.
+    public var scope: IdempotencyScope { key.scope }
+
+    /// Names the key without showing it, so that all that was said of one key can be found: ``IdempotencyKey/reference``.
+    /// Computed when it is asked for. Too many to be a metric's dimension.
+    public var keyReference: String { key.reference }
+
     init(
         _ kind: Kind,
-        _ scope: IdempotencyScope,
+        _ key: IdempotencyKey,
         state: RecordState?,
         attempt: Int,
         duration: Duration?,
         error: (any Error)?
     ) {
         self.kind = kind
-        self.scope = scope
+        self.key = key
         self.state = state
         self.attempt = attempt
         self.duration = duration
@@ -98,9 +104,9 @@ public struct IdempotencyEvent: Sendable {
 
 @available(Idempotency 0.1, *)
 extension IdempotencyEvent: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The kind, the operation, the attempt, the state, and the type of the error; never what an error holds.
+    /// The kind, the operation, the key's reference, the attempt, the state, and the type of the error; never what an error holds.
     public var description: String {
-        var text = "\(kind), \(scope), attempt \(attempt)"
+        var text = "\(kind), \(scope), key \(keyReference), attempt \(attempt)"
         if let state { text += ", \(state)" }
         if let duration { text += ", \(duration)" }
         if let error { text += ", \(type(of: error))" }

@@ -48,6 +48,17 @@ public struct RecordAdministration: Sendable {
         try await listableStore.list(query, after: cursor, limit: max(1, limit))
     }
 
+    /// What is stored under one key, with the version that ``settle(_:version:as:settlement:policy:)`` and
+    /// ``remove(_:version:)`` ask for.
+    ///
+    /// - Parameter key: The key.
+    /// - Returns: The record; `nil` if there is none or it is expired.
+    /// - Throws: What the store throws; ``IdempotencyError`` with ``IdempotencyError/Code/brokenStore`` if its answer is about
+    ///   another key.
+    public nonisolated(nonsending) func record(of key: IdempotencyKey) async throws -> StoredRecord? {
+        try await store.load(key)
+    }
+
     /// Removes a record, so that its key counts as new.
     ///
     /// - Parameters:

@@ -87,15 +87,20 @@ public struct IdempotencyRecord: Equatable, Sendable {
 
 @available(Idempotency 0.1, *)
 extension IdempotencyRecord: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The state and the attempt; never a result.
+    /// The state, the attempt, the token, how many steps are finished, and whether it was settled by hand; never a result.
     public var description: String {
-        switch state {
-        case .pending(nil): "pending, attempt \(attempt)"
-        case .pending(let reason?): "pending, attempt \(attempt), unknown: \(reason)"
-        case .done(let value): "done, attempt \(attempt), \(value)"
-        case .failed(.final(let name, let value)): "failed, attempt \(attempt), \(name), \(value)"
-        case .failed(let failure): "failed, attempt \(attempt), \(failure)"
-        }
+        var text =
+            switch state {
+            case .pending(nil): "pending, attempt \(attempt)"
+            case .pending(let reason?): "pending, attempt \(attempt), unknown: \(reason)"
+            case .done(let value): "done, attempt \(attempt), \(value)"
+            case .failed(.final(let name, let value)): "failed, attempt \(attempt), \(name), \(value)"
+            case .failed(let failure): "failed, attempt \(attempt), \(failure)"
+            }
+        if let token { text += ", token \(token)" }
+        if !checkpoints.isEmpty { text += ", steps: \(checkpoints.count)" }
+        if let settlement { text += ", \(settlement)" }
+        return text
     }
 
     /// The same as ``description``.

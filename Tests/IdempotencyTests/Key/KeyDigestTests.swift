@@ -25,5 +25,12 @@ struct KeyDigestTests {
             IdempotencyKey(operation: "charge", value: "k-1"), IdempotencyKey(operation: "charg", value: "ek-1"),
         ]
         #expect(Set(([key] + others).map(\.digest)).count == 5)
+        #expect(Set(([key] + others).map(\.reference)).count == 5)
+    }
+
+    @Test("The reference that logs show is a SHA-256 of scope and value, and stays what it is")
+    func reference() throws {
+        let key = try IdempotencyKey(scope: IdempotencyScope("charge", tenant: "acme"), value: "k-1")
+        #expect(key.reference == "437cb1b8ae289543")
     }
 }

@@ -55,7 +55,7 @@ struct RedactionTests {
         }
         let event = IdempotencyEvent(
             .failed,
-            key.scope,
+            key,
             state: .failed,
             attempt: 1,
             duration: .seconds(1),
@@ -122,11 +122,19 @@ struct RedactionTests {
         let key = try Self.key()
         #expect("\(key)" == "IdempotencyKey(charge, 10 bytes)")
         #expect("\(key.scope)" == "charge")
+        #expect(key.reference.count == 16)
         #expect("\(Fingerprint(bytes: [1]))" == "Fingerprint(sha256)")
         #expect("\(StoredValue.encoded([1, 2, 3]))" == "encoded(3)")
         #expect("\(StoredValue.omitted(.tooLarge))" == "omitted(tooLarge)")
         #expect("\(IdempotencyRecord.example(.done(.bytes([1, 2])), attempt: 2))" == "done, attempt 2, bytes(2)")
         #expect("\(IdempotencyRecord.example(.pending(unknown: .lapsed)))" == "pending, attempt 1, unknown: lapsed")
+        let settled = IdempotencyRecord.example(
+            .done(.void),
+            token: 41,
+            checkpoints: [Checkpoint(name: "mail", value: .void)],
+            settlement: try Settlement(id: "incident-1", settledBy: "alice")
+        )
+        #expect("\(settled)" == "done, attempt 1, void, token 41, steps: 1, settlement incident-1")
         #expect(
             "\(IdempotencyRecord.example(.failed(.final(name: "declined", value: .void))))"
                 == "failed, attempt 1, declined, void"

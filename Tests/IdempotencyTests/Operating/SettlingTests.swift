@@ -50,7 +50,7 @@ struct SettlingTests {
         #expect(await refusal { _ = try await interceptor.idempotent(key: key()) { _ in "no" } } == .outcomeUnknown)
         let result = try await administration().settle(key(), version: version, as: .done("A"), settlement: settlement)
         #expect(result.word == "settled")
-        #expect(try #require(try await memory.load(key())).version > version)
+        #expect(try #require(try await administration().record(of: key())).version > version)
         #expect(try await interceptor.outcome(key: key()) { _ in "no" }.isReplay("A"))
         let record = try #require(try await memory.load(key())).record
         #expect(record.settlement == settlement)
