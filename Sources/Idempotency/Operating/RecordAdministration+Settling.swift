@@ -28,25 +28,15 @@ extension RecordAdministration {
     ) async throws -> SettlementResult {
         let state = try state(after: finding, limit: policy.maximumResultSize)
         var failures = 0
+        var hasSent = false
         for _ in 0..<64 {
             do {
                 // What is there decides each time anew: after a lost reply it may be this settlement.
-                let found = try await store.load(key)
-                guard let found else { return .changed(nil) }
+                guard let found = try await store.load(key) else { return .changed(nil) }
                 let record: IdempotencyRecord
-                let isRepetition = found.version != version
-                if isRepetition {
-                    guard let earlier = found.record.settlement, UTF8Text.areEqual(earlier.id, settlement.id) else {
-                        return .changed(found)
-                    }
-                    // Somebody has claimed the key since: more is not to be seen.
-                    guard found.record.claimant == settlement.claimant else { return .alreadySettled }
-                    guard earlier == settlement, Self.isSameFinding(found.record.state, state) else {
-                        throw IdempotencyError.idUsedBefore
-                    }
-                    // Seen is not yet durable: it counts once a write upon it is acknowledged.
-                    record = found.record
-                } else {
+                // What is there of a settlement that this call has sent is this call's.
+                var isRepetition = false
+                if found.version == version {
                     switch RecordStateMachine.settle(
                         found,
                         as: state,
@@ -54,16 +44,22 @@ extension RecordAdministration {
                         retention: policy.retentionNanoseconds
                     ) {
                     case .success(let settled): record = settled
-                    case .failure: return .notUnknown(found)
+                    case .failure: return isSettled(found, by: settlement) ? .alreadySettled : .notUnknown(found)
                     }
+                } else {
+                    guard isSettled(found, by: settlement) else { return .changed(found) }
+                    // Somebody has claimed the key since: more is not to be seen.
+                    guard found.record.claimant == settlement.claimant else { return .alreadySettled }
+                    guard found.record.settlement == settlement, isSameFinding(found.record.state, state) else {
+                        throw IdempotencyError.idUsedBefore
+                    }
+                    // Seen is not yet durable: it counts once a write upon it is acknowledged.
+                    record = found.record
+                    isRepetition = !hasSent
                 }
-                guard
-                    case .stored(let stored) = try await store.checkAndSet(
-                        key,
-                        expecting: found.version,
-                        .write(record)
-                    )
-                else { continue }
+                hasSent = true
+                let answer = try await store.checkAndSet(key, expecting: found.version, .write(record))
+                guard case .stored(let stored) = answer else { continue }
                 if isRepetition { return .alreadySettled }
                 events.report(.settled, key, StoredRecord(version: stored, written: record))
                 return .settled(stored)
@@ -78,9 +74,13 @@ extension RecordAdministration {
         throw IdempotencyError.contention
     }
 
+    private func isSettled(_ found: StoredRecord, by settlement: Settlement) -> Bool {
+        found.record.settlement.map { UTF8Text.areEqual($0.id, settlement.id) } ?? false
+    }
+
     /// Whether a finding may have been made of the same one before. A result is not compared: a codec may write it otherwise
     /// the next time.
-    private static func isSameFinding(_ left: IdempotencyRecord.State, _ right: IdempotencyRecord.State) -> Bool {
+    private func isSameFinding(_ left: IdempotencyRecord.State, _ right: IdempotencyRecord.State) -> Bool {
         switch (left, right) {
         case (.done(let left), .done(let right)): (left == .void) == (right == .void)
         case (.failed(.final(let left, _)), .failed(.final(let right, _))): UTF8Text.areEqual(left, right)

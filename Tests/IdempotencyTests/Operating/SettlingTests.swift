@@ -132,6 +132,24 @@ struct SettlingTests {
         #expect(log.count(.settled) == 1)
     }
 
+    @Test("A settlement that is only seen is not taken for durable: a repetition writes upon it")
+    func repeatedIsDurable() async throws {
+        let version = try await leaveUnknown(interceptor())
+        _ = try await administration().settle(key(), version: version, as: .done("A"), settlement: settlement)
+        let faulty = FaultInjectingStore(memory, clock: clock, lateness: .zero, executor: globalConcurrentExecutor)
+        for number in 1...3 { faulty.inject(.failBefore, at: number, of: .checkAndSet) }
+        let administration = RecordAdministration(store: Listing(faulty, memory))
+        #expect(
+            await refusal {
+                _ = try await administration.settle(key(), version: version, as: .done("A"), settlement: settlement)
+            } == .storeUnavailable
+        )
+        // Whoever looks again before repeating it is told the same.
+        let seen = try #require(try await administration.record(of: key())).version
+        let again = try await administration.settle(key(), version: seen, as: .done("A"), settlement: settlement)
+        #expect(again.word == "already settled")
+    }
+
     @Test("The id of one finding is refused for another, and for another person's")
     func idUsedBefore() async throws {
         let version = try await leaveUnknown(interceptor())
@@ -236,7 +254,7 @@ struct SettlingTests {
     }
 
     @Test(
-        "A lost reply: the settlement is made, made once, and answered as made before",
+        "A lost reply: the settlement is made, made once, and reported",
         arguments: StoreFault.allCases
     )
     func lostReply(_ fault: StoreFault) async throws {
@@ -253,7 +271,9 @@ struct SettlingTests {
             )
             faulty.inject(fault, at: number)
             let administration = RecordAdministration(store: Listing(faulty, memory), observer: log)
-            _ = try await administration.settle(key, version: version, as: .done("A"), settlement: settlement)
+            let result = try await administration.settle(key, version: version, as: .done("A"), settlement: settlement)
+            #expect(result.word == "settled")
+            #expect(log.count(.settled) == number)
             #expect(try await interceptor.outcome(key: key) { _ in "no" }.isReplay("A"))
         }
     }
