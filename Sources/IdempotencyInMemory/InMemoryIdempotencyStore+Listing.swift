@@ -8,7 +8,7 @@ extension InMemoryIdempotencyStore: ListableIdempotencyStore {
     ///   - query: Which records.
     ///   - cursor: Where the page before ended; `nil`: the first page.
     ///   - limit: How many records a page holds, about; at least 1.
-    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor``.
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/invalidCursor``.
     public nonisolated(nonsending) func list(
         _ query: RecordQuery,
         after cursor: RecordCursor?,

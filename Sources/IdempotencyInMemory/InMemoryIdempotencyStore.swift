@@ -6,8 +6,8 @@ import Synchronization
 /// - **Atomicity**: a lock for each of its shards.
 /// - **Durability**: none; everything is lost with the process. Versions start at the system's clock, so that fencing
 ///   tokens grow across a restart.
-/// - **Bounded**: past its capacity a claim of a new key throws ``IdempotencyError`` with
-///   ``IdempotencyError/Code/capacityExceeded``. Nothing that is not expired is ever evicted.
+/// - **Bounded**: past its capacity a claim of a new key throws ``/Idempotency/IdempotencyError`` with
+///   ``/Idempotency/IdempotencyError/Code/capacityExceeded``. Nothing that is not expired is ever evicted.
 /// - **Expiry**: an expired record is absent at once, and its memory is given back, a few records at a time, by the calls
 ///   that come after. No task has to be run for it.
 @available(Idempotency 0.1, *)
@@ -58,7 +58,8 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
     ///   - key: The key.
     ///   - expected: The version that must be there; `nil`: nothing, or an expired record.
     ///   - change: What to do.
-    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/capacityExceeded`` if it is full.
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/capacityExceeded`` if it is
+    ///   full.
     public nonisolated(nonsending) func checkAndSet(
         _ key: IdempotencyKey,
         expecting expected: RecordVersion?,

@@ -1,4 +1,4 @@
-/// A rule of ``IdempotencyStore``, with the check that a store keeps it.
+/// A rule of ``/Idempotency/IdempotencyStore``, with the check that a store keeps it.
 ///
 /// Run them all, each as a test of its own:
 ///

@@ -11,9 +11,9 @@ import Synchronization
 public final class FaultInjectingStore: IdempotencyStore {
     /// What a store is asked to do.
     public enum Operation: Hashable, Sendable, CaseIterable {
-        /// ``IdempotencyStore/load(_:)``.
+        /// ``/Idempotency/IdempotencyStore/load(_:)``.
         case load
-        /// ``IdempotencyStore/checkAndSet(_:expecting:_:)``.
+        /// ``/Idempotency/IdempotencyStore/checkAndSet(_:expecting:_:)``.
         case checkAndSet
     }
 
