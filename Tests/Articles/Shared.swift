@@ -18,6 +18,6 @@ protocol Bank: Sendable {
 let user = "alice"
 let request = ChargeRequest(id: "order-7", cents: 1250)
 var bank: any Bank { fatalError() }
-var store: any IdempotencyStore { fatalError() }
+var store: any ListableIdempotencyStore { fatalError() }
 var interceptor: IdempotencyInterceptor { fatalError() }
 var key: IdempotencyKey { fatalError() }
