@@ -6,8 +6,8 @@ import Darwin
 
 /// Measures the engine on the in-memory store beside its raw limit.
 ///
-/// `CoreBenchmark <name>` runs one benchmark, `CoreBenchmark` all but `memory`, which needs a process of its own: nothing
-/// else must count.
+/// `CoreBenchmark <name>` runs one benchmark. `CoreBenchmark` runs all but `memory`, which needs a process of its own,
+/// so that nothing else counts.
 @main
 struct CoreBenchmark {
     enum Name: String, CaseIterable {

@@ -3,8 +3,8 @@ import Idempotency
 /// Keys, and a result of 100 bytes for each.
 struct Workload: Sendable {
     let keys: [IdempotencyKey]
-    /// One for each key, as in a service: two tasks that counted the references of one array would get into each other's
-    /// way.
+    /// One for each key, as in a service: two tasks that counted the references of one array would get into each
+    /// other's way.
     let results: [[UInt8]]
 
     init(count: Int = 20_000) throws {

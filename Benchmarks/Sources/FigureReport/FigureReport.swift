@@ -3,8 +3,8 @@ import Foundation
 
 /// Says what figures mean. Reads them on standard input, a line each: name, value and unit with tabs between.
 ///
-/// `FigureReport compare <goals> <baseline> <tolerance in percent>` prints them beside their goals and those of an earlier
-/// run. The status is 1 if one got worse by more than the tolerance, or is missing.
+/// `FigureReport compare <goals> <baseline> <tolerance in percent>` prints them beside their goals and those of an
+/// earlier run. The status is 1 if one got worse by more than the tolerance, or is missing.
 /// `FigureReport chart <goals>` prints a chart of the ratios, as SVG.
 @main
 struct FigureReport {

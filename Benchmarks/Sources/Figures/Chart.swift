@@ -1,6 +1,6 @@
 /// A bar for each ratio to the raw limit, as SVG: the raw limit is the line at 1, and a mark stands at each goal.
 ///
-/// The same figures give the same text. It brings its own ground, so that it can be read on light pages and on dark ones.
+/// The same figures give the same text. It brings its own ground, to be read on light pages and on dark ones.
 package struct Chart {
     package struct NothingToDraw: Error, CustomStringConvertible {
         package var description: String { "no ratio among the figures" }
