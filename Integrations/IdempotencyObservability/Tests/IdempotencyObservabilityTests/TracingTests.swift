@@ -116,6 +116,18 @@ struct TracingTests {
         #expect(span.events.map { $0.attributes.get("idempotency.attempt") } == [2, 1, 1, 2].map { .int64($0) })
     }
 
+    @Test("A run without protection has no attempt, and none of what its handler calls")
+    func unprotected() async throws {
+        let node = node
+        node.store.fail(with: TalkativeError())
+        _ = try await call(Secret.key(), OperationPolicy(storeFailure: .failOpen)) {
+            node.store.fail(with: nil)
+            return try await node.interceptor.idempotent(key: Secret.key("inner")) { _ in Secret.marker }
+        }
+        #expect(try attribute("idempotency.outcome") == .string("ran"))
+        #expect(try attribute("idempotency.attempt") == nil)
+    }
+
     @Test("What a handler calls in a span of its own is told of on that span")
     func deeperSpan() async throws {
         let (node, tracer) = (node, tracer)

@@ -17,10 +17,11 @@ final class CallSpan: Sendable {
         scope = key.scope
     }
 
-    /// Notes the attempt when the call is decided. What its handler calls is decided after it, and is not noted here.
+    /// Notes the attempt when the call is decided, if there is one. What its handler calls is decided after it, and is not
+    /// noted here.
     func note(_ event: IdempotencyEvent) {
-        guard event.attempt > 0, event.scope == scope, Self.deciding.contains(event.kind) else { return }
-        guard !isDecided.exchange(true, ordering: .relaxed) else { return }
+        guard event.scope == scope, Self.deciding.contains(event.kind) else { return }
+        guard !isDecided.exchange(true, ordering: .relaxed), event.attempt > 0 else { return }
         span.attributes[DetailName.attempt] = event.attempt
     }
 
