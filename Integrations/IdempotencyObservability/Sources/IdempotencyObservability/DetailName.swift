@@ -3,6 +3,7 @@
 enum DetailName {
     static let operation = "idempotency.operation"
     static let event = "idempotency.event"
+    static let keyReference = "idempotency.key_reference"
     static let state = "idempotency.state"
     static let attempt = "idempotency.attempt"
     static let durationInSeconds = "idempotency.duration_seconds"

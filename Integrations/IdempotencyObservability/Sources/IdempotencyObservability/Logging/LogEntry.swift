@@ -23,6 +23,7 @@ struct LogEntry {
         .completed: LogEntry(.debug, "A run ended and its result is kept"),
         .replayed: LogEntry(.debug, "A call was answered with the kept result or failure"),
         .failed: LogEntry(.debug, "A run ended with an error"),
+        .refused: LogEntry(.info, "A call was refused"),
         .revoked: LogEntry(.info, "A key was revoked before it ran"),
         .wouldHaveReplayed: LogEntry(.info, "Observing only: a duplicate ran that would have been answered"),
         .wouldHaveRefused: LogEntry(.info, "Observing only: a call ran that would have been refused or have waited"),

@@ -9,7 +9,7 @@ public import Logging
 /// ```
 ///
 /// An entry's message depends on the kind of event alone. What differs is metadata: `idempotency.event`,
-/// `idempotency.operation`, `idempotency.state`, `idempotency.attempt`, `idempotency.duration_seconds`, and of an error
+/// `idempotency.operation`, `idempotency.key_reference` (see `IdempotencyKey.reference`), `idempotency.state`, `idempotency.attempt`, `idempotency.duration_seconds`, and of an error
 /// `idempotency.error.type`, and `idempotency.error.code` if it is an `IdempotencyError`. What an event does not have is left
 /// out. Neither a key's value, a payload, a result nor an error's text is ever among it, and neither tenant nor principal,
 /// unless you ask with a ``LogDisclosure``.
@@ -55,6 +55,7 @@ public struct LoggingObserver: IdempotencyObserver {
         var metadata: Logger.Metadata = [
             DetailName.event: "\(event.kind)",
             DetailName.operation: "\(event.scope.operation)",
+            DetailName.keyReference: "\(event.keyReference)",
         ]
         if let state = event.state { metadata[DetailName.state] = "\(state)" }
         if event.attempt > 0 { metadata[DetailName.attempt] = "\(event.attempt)" }

@@ -26,6 +26,7 @@ final class CallSpan: Sendable {
     }
 
     private static let deciding: Set<IdempotencyEvent.Kind> = [
-        .claimed, .takenOver, .replayed, .mismatched, .unknown, .failedOpen, .wouldHaveReplayed, .wouldHaveRefused,
+        .claimed, .takenOver, .replayed, .mismatched, .unknown, .refused, .failedOpen, .wouldHaveReplayed,
+        .wouldHaveRefused,
     ]
 }

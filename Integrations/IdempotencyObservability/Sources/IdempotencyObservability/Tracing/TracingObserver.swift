@@ -30,6 +30,7 @@ public struct TracingObserver: IdempotencyObserver {
         guard let span = activeSpan() ?? call?.span, span.isRecording else { return }
         var attributes: SpanAttributes = [:]
         attributes[DetailName.operation] = event.scope.operation
+        attributes[DetailName.keyReference] = event.keyReference
         if let state = event.state { attributes[DetailName.state] = state.rawValue }
         if event.attempt > 0 { attributes[DetailName.attempt] = event.attempt }
         if let duration = event.duration { attributes[DetailName.durationInSeconds] = duration / .seconds(1) }

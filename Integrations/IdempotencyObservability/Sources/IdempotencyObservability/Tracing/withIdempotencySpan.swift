@@ -13,7 +13,7 @@ public import Tracing
 /// ```
 ///
 /// The span is called `idempotency <operation>`, is of the kind `internal`, and what the handler traces is below it. It
-/// carries `idempotency.operation`; `idempotency.outcome`, which is `ran`, `replayed`, `inProgress`, `unknown`, or `failed` if
+/// carries `idempotency.operation`; `idempotency.key_reference`, by which whoever has the key finds it; `idempotency.outcome`, which is `ran`, `replayed`, `inProgress`, `unknown`, or `failed` if
 /// an error was thrown; and of that error `idempotency.error.type`, and `idempotency.error.code` if it is an
 /// `IdempotencyError`. With a ``TracingObserver`` on the interceptor it also carries `idempotency.attempt` and every event.
 ///
@@ -21,7 +21,7 @@ public import Tracing
 /// not the tracer's own `withSpan`, because that hands a thrown error, with its text, to the backend.
 ///
 /// - Parameters:
-///   - key: The key of the call; of it only the operation is noted.
+///   - key: The key of the call; of it only the operation and the reference are noted.
 ///   - tracer: Makes the span; by default the one that is bootstrapped, or bound to the task.
 ///   - call: Calls `outcome(key:fingerprint:failures:handler:)` with that key, in the caller's isolation. It may add to the
 ///     span, and must not end it.
@@ -37,6 +37,7 @@ public nonisolated(nonsending) func withIdempotencySpan<Value>(
     let span: any Tracing.Span = (tracer ?? InstrumentationSystem.tracer).startSpan("idempotency \(operation)")
     defer { span.end() }
     span.attributes[DetailName.operation] = operation
+    span.attributes[DetailName.keyReference] = key.reference
     do {
         let outcome = try await InstrumentationContext.$current.withValue(span.context) {
             try await CallSpan.$current.withValue(CallSpan(span, of: key)) { try await call(span) }

@@ -32,12 +32,14 @@ enum EveryKind {
         _ = await Task { try await node.interceptor.outcome(key: Secret.key("gone")) { _ in Secret.marker } }.result
     }
 
-    /// Waiting, waited.
+    /// Waiting, waited; refused.
     private static func waits(_ node: Node) async throws {
         let finish = Gate()
         let first = await node.run(Secret.key("slow"), until: finish)
         let second = Task { try await node.interceptor.outcome(key: Secret.key("slow")) { _ in Secret.marker } }
         await node.log.wait(for: .waiting)
+        let hasty = node.interceptor.applying(try OperationPolicy(waitLimit: .zero))
+        _ = try await hasty.outcome(key: Secret.key("slow")) { _ in Secret.marker }
         finish.open()
         _ = try await first.value
         _ = try await second.value
