@@ -8,20 +8,25 @@ final class Entry {
     var next: Entry?
     var record: IdempotencyRecord
     var version: UInt64
-    /// When a pending record's lease, or a finished record's retention, is over.
-    var until: Nanoseconds
+    var writtenAt: Nanoseconds
     /// Where it stands in the table.
     let hash: UInt32
     /// Where it stands in the expiry queue; -1: not in it.
     var queueIndex: Int32 = -1
 
-    init(key: IdempotencyKey, record: IdempotencyRecord, version: UInt64, until: Nanoseconds) {
+    init(key: IdempotencyKey, record: IdempotencyRecord, version: UInt64, writtenAt: Nanoseconds) {
         self.key = key
         self.record = record
         self.version = version
-        self.until = until
+        self.writtenAt = writtenAt
         hash = EntryTable.hash(of: key)
     }
+
+    /// How long the write's lease or retention is.
+    private var span: Nanoseconds { record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds }
+
+    /// When a pending record's lease, or a finished record's retention, is over.
+    private var until: Nanoseconds { writtenAt.addingClamped(span) }
 
     /// When it is forgotten; the end of time: never by itself.
     var expiry: Nanoseconds {
@@ -29,12 +34,9 @@ final class Entry {
         return until.addingClamped(record.retentionNanoseconds)
     }
 
-    /// How long the write's lease or retention is.
-    private var span: Nanoseconds { record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds }
-
     /// How long ago it was written.
     func age(_ now: Nanoseconds) -> Nanoseconds {
-        max(0, now.addingClamped(-until.addingClamped(-span)))
+        max(0, now.addingClamped(-writtenAt))
     }
 
     func stored(_ now: Nanoseconds) -> StoredRecord {

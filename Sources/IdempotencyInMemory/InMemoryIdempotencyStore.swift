@@ -26,7 +26,7 @@ public final class InMemoryIdempotencyStore: IdempotencyStore {
     /// Makes an empty store on a clock of the caller's.
     ///
     /// - Parameters:
-    ///   - clock: Judges leases and retentions; must not step back.
+    ///   - clock: Judges leases and retentions. If it steps back, they hold for that much longer.
     ///   - capacity: How many unexpired records it holds at most; at least 1.
     ///   - firstVersion: The least version it gives; by default the system's clock in microseconds since 1970.
     public init<C: Clock>(

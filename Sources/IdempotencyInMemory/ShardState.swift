@@ -46,15 +46,14 @@ struct ShardState {
             found = entry?.stored(now)
             return Answer()
         }
-        let until = now.addingClamped(record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds)
         if let entry {
             entry.record = record
-            entry.until = until
+            entry.writtenAt = now
             entry.version = lastVersion + 1
             queue.update(entry)
         } else {
             guard room.take() else { return Answer(isFull: true) }
-            let entry = Entry(key: key, record: record, version: lastVersion + 1, until: until)
+            let entry = Entry(key: key, record: record, version: lastVersion + 1, writtenAt: now)
             entries.insert(entry)
             queue.update(entry)
         }
