@@ -73,7 +73,18 @@ public final class ManualClock: Clock, Sendable {
     ///
     /// - Parameter duration: How far; not negative.
     public func advance(by duration: Duration) {
-        precondition(duration >= .zero, "A manual clock does not step back.")
+        precondition(duration >= .zero, "Time does not pass backwards; to correct the clock, use step(by:).")
+        move(by: duration)
+    }
+
+    /// Sets the clock to another time, as the correction of a server's clock does.
+    ///
+    /// For a store that has the clock to itself: an interceptor's must not step back.
+    ///
+    /// - Parameter duration: How far; negative: back. Sleepers wake when the clock shows their deadline.
+    public func step(by duration: Duration) { move(by: duration) }
+
+    private func move(by duration: Duration) {
         let due = state.withLock { state in
             state.now += duration
             let due = state.sleepers.filter { $0.deadline <= state.now }.sorted { $0.deadline < $1.deadline }
