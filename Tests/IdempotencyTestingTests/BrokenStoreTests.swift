@@ -2,18 +2,20 @@ import Idempotency
 import IdempotencyTesting
 import Testing
 
-@Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(1)))
+@Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(5)))
 struct BrokenStoreTests {
     private func subject(_ flaw: StoreConformanceCheck?) -> StoreUnderTest {
         let clock = ManualClock()
-        let store = ToyStore(flaw, clock)
+        let store = ToyStore(flaw, clock, capacity: 300)
         return StoreUnderTest(
             store,
             another: flaw == .loadSeesEveryAcknowledgedWrite ? StaleReplica(store) : store,
+            capacity: 300,
             reopen: {
                 store.restart()
                 return store
             },
+            stepClock: { clock.step(by: $0) },
             advanceTime: { clock.advance(by: $0) }
         )
     }

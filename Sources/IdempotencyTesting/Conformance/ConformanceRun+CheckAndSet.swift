@@ -60,14 +60,18 @@ extension ConformanceRun {
 
     func repeatedWriteIsRecognizable() async throws {
         let key = try key()
-        let mine = claim(by: 42)
-        let version = try await write(mine, key, "a claim")
-        let found = try await refused(.write(mine), key, over: nil, "the same claim, sent again,")
-        try require(
-            found?.record.claimant == mine.claimant && found?.version == version,
-            "the claim in version \(version) was sent again, and the answer says \(Self.text(found))."
-        )
-        try await requireThere(mine, version, key)
+        var expected: RecordVersion?
+        let writes = [("claim", claim(by: 42)), ("renewal", claim(by: 42, attempt: 2)), ("finish", finished())]
+        for (what, mine) in writes {
+            let version = try await write(mine, key, over: expected, "a \(what)")
+            let found = try await refused(.write(mine), key, over: expected, "the same \(what), sent again,")
+            try require(
+                found?.record == mine && found?.version == version,
+                "the \(what) in version \(version) was sent again, and the answer says \(Self.text(found))."
+            )
+            try await requireThere(mine, version, key)
+            expected = version
+        }
     }
 
     func removalNeedsTheVersion() async throws {
@@ -80,5 +84,39 @@ extension ConformanceRun {
         let found = try await refused(.remove, key, over: version, "a second removal")
         try require(found == nil, "the answer says \(Self.text(found)).")
         try await write(claim(by: 2), key, "a claim of a removed key")
+    }
+
+    func cancelledCallsHarmNobody() async throws {
+        for number in 1...32 as ClosedRange<UInt64> {
+            let key = try key("\(number)")
+            let record = claim(by: number, checkpoints: [Checkpoint(name: "mail", value: .encoded([1, 2, 3]))])
+            let call = Task {
+                // Every other call begins cancelled; the others are cancelled at some moment or other.
+                if number.isMultiple(of: 2) { withUnsafeCurrentTask { $0?.cancel() } }
+                return try await store.checkAndSet(key, expecting: nil, .write(record))
+            }
+            for _ in 0..<number { await Task.yield() }
+            call.cancel()
+            let answer = try? await call.value
+            if case .stored(let version)? = answer { try await requireThere(record, version, key) }
+            try await takeOver(key, record)
+        }
+    }
+
+    /// Claims a key that holds this record or none: a cancelled call that threw may be made late.
+    private func takeOver(_ key: IdempotencyKey, _ record: IdempotencyRecord) async throws {
+        let next = claim(by: 0, attempt: 2)
+        var found = try await subject.another.load(key)
+        for _ in 1...100 {
+            try require(
+                found == nil || found?.record == record,
+                "a claim was cancelled, and \(Self.text(found)) is there, which nobody wrote."
+            )
+            switch try await subject.another.checkAndSet(key, expecting: found?.version, .write(next)) {
+            case .stored(let version): return try await requireThere(next, version, key)
+            case .conflict(let other): found = other
+            }
+        }
+        throw ConformanceViolation(check: check, message: "a key whose claim was cancelled cannot be claimed.")
     }
 }

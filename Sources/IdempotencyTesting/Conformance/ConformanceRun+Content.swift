@@ -90,7 +90,7 @@ extension ConformanceRun {
         }
     }
 
-    private static let oddTexts = [
+    static let oddTexts = [
         "'", "\"", "'; DROP TABLE records; --", "\\", "\\'", "`", "%", "%%", "_", "%s%n", "%00", "%0d%0a", "$1", "?",
         ":a",
         "@", "a b", "a", "a ", " a", " ", "\u{A0}", "\\r\\n", "\\u0000", "\\0", "🎉", "👨‍👩‍👧", "ﬁ", "fi", "\u{200D}",
@@ -122,15 +122,21 @@ extension ConformanceRun {
             try key(operation: "charge", tenant: "a", "b/v"), try key(operation: "charge", tenant: "a/b", "v"),
         ]
         for text in Self.oddTexts { keys.append(try key(operation: "odd", tenant: text, "v")) }
+        // As long as a scope may be, and different at its end alone.
+        let rest = try 255 - key(operation: "x", "v").scope.text.utf8.count
+        for end in ["x", "y"] {
+            keys.append(try key(operation: String(repeating: "x", count: rest) + end, "v"))
+        }
         try await requireApart(keys)
     }
 
+    /// Texts of different bytes that a collation or `String` may take for equal.
+    static let equalTexts = [
+        "é", "e\u{301}", "Å", "A\u{30A}", "\u{212B}", "key", "Key", "KEY", "ß", "SS", "ss", "İ", "i\u{307}", "I",
+        "a\u{AD}",
+    ]
+
     func canonicallyEqualKeysAreApart() async throws {
-        let texts = [
-            "é", "e\u{301}", "Å", "A\u{30A}", "\u{212B}", "key", "Key", "KEY", "ß", "SS", "ss", "İ", "i\u{307}", "i",
-            "I",
-            "a", "a ", "a\u{AD}",
-        ]
-        try await requireApart(try texts.map { try key($0) })
+        try await requireApart(try (Self.equalTexts + ["i", "a", "a "]).map { try key($0) })
     }
 }

@@ -1,4 +1,5 @@
 internal import Idempotency
+import Synchronization
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
@@ -10,7 +11,7 @@ extension ConformanceRun {
     ) async throws {
         let answers = try await withThrowingTaskGroup(of: (UInt64, CheckAndSetResult).self) { group in
             for task in 1...64 as ClosedRange<UInt64> {
-                let way = task.isMultiple(of: 2) ? subject.another : store
+                let way = way(Int(task))
                 group.addTask { (task, try await way.checkAndSet(key, expecting: expected, .write(record(task)))) }
             }
             return try await group.reduce(into: []) { $0.append($1) }
@@ -35,12 +36,12 @@ extension ConformanceRun {
     }
 
     func oneWinnerOfAnAbsentKey() async throws {
-        for round in 1...20 { try await race(try key("\(round)"), over: nil) { claim(by: $0) } }
+        for round in 1...subject.rounds { try await race(try key("\(round)"), over: nil) { claim(by: $0) } }
     }
 
     func oneWinnerOfALapsedClaim() async throws {
         var lapsed: [(IdempotencyKey, RecordVersion)] = []
-        for round in 1...10 {
+        for round in 1...subject.rounds {
             let key = try key("\(round)")
             lapsed.append((key, try await write(claim(by: 0, lease: tick), key, "a claim")))
         }
@@ -49,10 +50,44 @@ extension ConformanceRun {
     }
 
     func oneWinnerOfAnExpiredKey() async throws {
-        let keys = try (1...10).map { try key("\($0)") }
+        let keys = try (1...subject.rounds).map { try key("\($0)") }
         for key in keys { try await write(finished(retention: tick), key, "a finished record") }
         try await subject.advanceTime(tick * 3)
         for key in keys { try await race(key, over: nil) { claim(by: $0) } }
+    }
+
+    func oneWinnerOfWritesAndRemovals() async throws {
+        for round in 1...subject.rounds {
+            let key = try key("\(round)")
+            let first = try await write(claim(by: 0), key, "a claim")
+            func isRemoval(_ task: UInt64) -> Bool { task % 2 == UInt64(round) % 2 }
+            let answers = try await withThrowingTaskGroup(of: (UInt64, CheckAndSetResult).self) { group in
+                for task in 1...64 as ClosedRange<UInt64> {
+                    let way = way(Int(task / 2))
+                    let change = isRemoval(task) ? RecordChange.remove : .write(claim(by: task))
+                    group.addTask { (task, try await way.checkAndSet(key, expecting: first, change)) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let made = answers.compactMap { task, answer in
+                if case .stored(let version) = answer { (task, version) } else { nil }
+            }
+            try require(made.count == 1, "\(made.count) of 64 writes and removals of one version were made.")
+            let (winner, version) = made[0]
+            try requireGrowth(version, first, "what was made of 64")
+            let left = isRemoval(winner) ? nil : claim(by: winner)
+            let found = try await store.load(key)
+            try require(
+                found?.record == left && (found == nil || found?.version == version),
+                "the \(left == nil ? "removal" : "write") of task \(winner) was made, and \(Self.text(found)) is there."
+            )
+            for case (_, .conflict(let seen)) in answers {
+                try require(
+                    seen?.record == left,
+                    "\(Self.text(found)) is there, and a loser was told of \(Self.text(seen))."
+                )
+            }
+        }
     }
 
     func noUpdateIsLost() async throws {
@@ -63,7 +98,7 @@ extension ConformanceRun {
         // Each writer goes on from what the answer to its lost check says, as the engine does.
         let versions = try await withThrowingTaskGroup(of: [RecordVersion].self) { group in
             for writer in 1...writers {
-                let way = writer.isMultiple(of: 2) ? subject.another : store
+                let way = way(writer)
                 group.addTask {
                     var known = StoredRecord(version: first, record: claim(attempt: 1), remaining: lease)
                     var written: [RecordVersion] = []
@@ -77,6 +112,7 @@ extension ConformanceRun {
                             guard let found else {
                                 throw ConformanceViolation(check: check, message: "the record vanished meanwhile.")
                             }
+                            try requireGrowth(found.version, known.version, "what a lost check found")
                             known = found
                         }
                     }
@@ -86,7 +122,10 @@ extension ConformanceRun {
             return try await group.reduce(into: []) { $0 += $1 }
         }
         try require(Set(versions).count == versions.count, "two of \(versions.count) writes have one version.")
-        let attempt = try await store.load(key)?.record.attempt ?? 0
+        let last = try await store.load(key)
+        // A number drawn before the record is locked, and written after it, would go backwards.
+        try require(last?.version == versions.max(), "the last write has not the greatest version.")
+        let attempt = last?.record.attempt ?? 0
         try require(
             attempt == writers * updates + 1,
             "\(writers * updates) updates were stored, and \(attempt - 1) of them can be seen."
@@ -109,6 +148,70 @@ extension ConformanceRun {
         }
     }
 
+    func loadsDuringWritesAreWhole() async throws {
+        let key = try key()
+        let first = try await write(claim(attempt: 1), key, "a claim")
+        let progress = Progress(first)
+        var written = [first: 1]
+        let seen = try await withThrowingTaskGroup(of: [RecordVersion: Int].self) { group in
+            for reader in 1...8 {
+                let way = way(reader)
+                group.addTask { try await readUntilOver(key, by: way, progress) }
+            }
+            defer { progress.end() }
+            var version = first
+            for attempt in 2...200 as ClosedRange<UInt32> {
+                version = try await write(claim(attempt: attempt), key, over: version, "write \(attempt)")
+                written[version] = Int(attempt)
+                progress.acknowledge(version)
+                await Task.yield()
+            }
+            progress.end()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        for (version, attempt) in seen.joined() {
+            try require(
+                written[version] == attempt,
+                "attempt \(attempt) was read in version \(version), which is attempt \(written[version] ?? 0)'s."
+            )
+        }
+    }
+
+    /// Reads on and on, and requires that nothing is older than what was read or acknowledged before. Returns which attempt was
+    /// read in each version.
+    private func readUntilOver(
+        _ key: IdempotencyKey,
+        by way: any IdempotencyStore,
+        _ progress: Progress
+    ) async throws -> [RecordVersion: Int] {
+        var seen: [RecordVersion: Int] = [:]
+        var last = progress.acknowledged
+        while !progress.isOver {
+            let least = max(last, progress.acknowledged)
+            let found = try await way.load(key)
+            guard let found, found.version >= least else {
+                let message = "version \(least) was there, and a load finds \(Self.text(found))."
+                throw ConformanceViolation(check: check, message: message)
+            }
+            last = found.version
+            seen[found.version] = found.record.attempt
+            await Task.yield()
+        }
+        return seen
+    }
+
+    private final class Progress: Sendable {
+        private let version: Atomic<UInt64>
+        private let over = Atomic(false)
+
+        init(_ version: RecordVersion) { self.version = Atomic(version.rawValue) }
+
+        var acknowledged: RecordVersion { RecordVersion(rawValue: version.load(ordering: .sequentiallyConsistent)) }
+        var isOver: Bool { over.load(ordering: .sequentiallyConsistent) }
+        func acknowledge(_ next: RecordVersion) { version.store(next.rawValue, ordering: .sequentiallyConsistent) }
+        func end() { over.store(true, ordering: .sequentiallyConsistent) }
+    }
+
     func loadSeesEveryAcknowledgedWrite() async throws {
         let key = try key()
         var version: RecordVersion?
@@ -119,6 +222,10 @@ extension ConformanceRun {
             try await requireThere(record, next, key, in: reads)
             version = next
         }
+        guard let version else { return }
+        _ = try await remove(key, over: version)
+        let found = try await subject.another.load(key)
+        try require(found == nil, "after an acknowledged removal a load by another way finds \(Self.text(found)).")
     }
 
     func reopeningLosesNothing() async throws {

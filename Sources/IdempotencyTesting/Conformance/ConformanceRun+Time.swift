@@ -15,13 +15,15 @@ extension ConformanceRun {
     func remainingIsWithinTheLease() async throws {
         let key = try key()
         try await write(claim(), key, "a claim")
-        for _ in 1...5 {
-            try require(try await store.load(key), remains: lease, atLeast: .zero, "Right after the write")
+        for way in [store, subject.another, store, subject.another] {
+            try require(try await way.load(key), remains: lease, atLeast: .zero, "Right after the write")
             let found = try await refused(.write(claim(by: 2)), key, over: nil, "a claim over a live one")
             try require(found, remains: lease, atLeast: .zero, "In the answer to a lost check")
         }
         try await subject.advanceTime(tick * 4)
-        try require(try await store.load(key), remains: lease - tick * 4, atLeast: .zero, "After 4 of 10 ticks")
+        for way in [store, subject.another] {
+            try require(try await way.load(key), remains: lease - tick * 4, atLeast: .zero, "After 4 of 10 ticks")
+        }
     }
 
     func renewalStartsTheLeaseAnew() async throws {
@@ -61,6 +63,28 @@ extension ConformanceRun {
         let known = try await refused(.write(claim(by: 2)), key, over: nil, "a claim that expects nothing")
         try require(known?.version == version && known?.remaining == .zero, "the answer says \(Self.text(known)).")
         try await write(claim(by: 2), key, over: version, "a claim that names the lapsed version")
+    }
+
+    func leaseOfZeroIsLapsedAtOnce() async throws {
+        let records = [
+            claim(lease: .zero), claim(unknown: .handlerThrew, lease: .zero),
+            claim(lease: .zero, lapsePolicy: .rerun, retention: tick * 1000),
+        ]
+        for (number, record) in records.enumerated() {
+            let key = try key("\(number)")
+            // Given up by its claimant, as the engine does it.
+            let version = try await write(record, key, over: try await write(claim(), key, "a claim"), "\(record)")
+            for span in [Duration.zero, tick * 2] {
+                try await subject.advanceTime(span)
+                let found = try await store.load(key)
+                try require(
+                    found?.record == record && found?.version == version && found?.remaining == .zero,
+                    "a claim whose lease is zero was written, and \(Self.text(found)) is there."
+                )
+                try await refused(.write(claim(by: 2)), key, over: nil, "a claim that expects nothing")
+            }
+            try await write(claim(by: 2), key, over: version, "a claim that names the lapsed version")
+        }
     }
 
     func lapsedKeepsWhatItHolds() async throws {
@@ -124,5 +148,57 @@ extension ConformanceRun {
         try require(found == nil, "the answer says \(Self.text(found)).")
         found = try await refused(.remove, keys[3], over: versions[3], "a removal of an expired version")
         try require(found == nil, "the answer says \(Self.text(found)).")
+    }
+
+    func spansOfEveryLengthHold() async throws {
+        let tenYears = Duration.seconds(10 * 366 * 86400)
+        let long = [
+            claim(lease: tenYears, lapsePolicy: .rerun, retention: tenYears), claim(lease: tenYears),
+            finished(retention: tenYears), finished(retention: .nanoseconds(Int64.max)),
+        ]
+        var there: [(IdempotencyKey, IdempotencyRecord, RecordVersion)] = []
+        for (number, record) in long.enumerated() {
+            let key = try key("long-\(number)")
+            there.append((key, record, try await write(record, key, "\(record), for ten years and more")))
+        }
+        let microsecond = Duration.microseconds(1)
+        let lapsed = try key("lapsed")
+        let record = claim(lease: microsecond)
+        there.append((lapsed, record, try await write(record, lapsed, "a claim for a microsecond")))
+        let (expired, abandoned) = (try key("expired"), try key("abandoned"))
+        try await write(finished(retention: microsecond), expired, "a result for a microsecond")
+        let short = claim(lease: microsecond, lapsePolicy: .rerun, retention: microsecond)
+        try await write(short, abandoned, "a claim for a microsecond, and kept for another")
+        try await subject.advanceTime(tick)
+        for (key, record, version) in there { try await requireThere(record, version, key) }
+        for (key, record, _) in there.dropLast() {
+            let span = record.isPending ? record.lease : record.retention ?? .nanoseconds(Int64.max)
+            let found = try await store.load(key)
+            try require(found, remains: span, atLeast: min(span, tenYears) - tick * 10, "After a tick of \(span)")
+        }
+        let remaining = try await store.load(lapsed)?.remaining
+        try require(remaining == .zero, "a tick after a lease of a microsecond \(remaining ?? .zero) remain.")
+        for key in [expired, abandoned] { try await requireAbsent(key, "A tick after a retention of a microsecond") }
+    }
+
+    func spansSurviveReopening() async throws {
+        guard let reopen = subject.reopen else { return }
+        let (live, result) = (try key("live"), try key("result"))
+        let version = try await write(claim(), live, "a claim")
+        try await write(finished(retention: lease), result, "a result")
+        try await subject.advanceTime(tick * 4)
+        let store = try await reopen()
+        for key in [live, result] {
+            let found = try await store.load(key)
+            try require(found, remains: lease - tick * 4, atLeast: .zero, "After 4 of 10 ticks and a restart")
+        }
+        try await subject.advanceTime(tick * 8)
+        let lapsed = try await store.load(live)
+        try require(
+            lapsed?.version == version && lapsed?.remaining == .zero,
+            "two ticks after its lease, with a restart in it, a load finds \(Self.text(lapsed))."
+        )
+        let found = try await store.load(result)
+        try require(found == nil, "two ticks after its retention a load finds \(Self.text(found)).")
     }
 }

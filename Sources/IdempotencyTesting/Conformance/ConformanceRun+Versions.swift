@@ -2,7 +2,7 @@ internal import Idempotency
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
-    private func requireGrowth(_ version: RecordVersion, _ before: RecordVersion, _ what: String) throws {
+    func requireGrowth(_ version: RecordVersion, _ before: RecordVersion, _ what: String) throws {
         try require(version > before, "\(what) has version \(version), the one before it \(before).")
     }
 
@@ -11,7 +11,7 @@ extension ConformanceRun {
         var version = try await write(claim(), key, "a claim")
         for number in 1...50 {
             // The same bytes each time: a store that compares them must count nevertheless.
-            let next = try await write(claim(), key, over: version, "write \(number)")
+            let next = try await write(claim(), key, over: version, in: way(number), "write \(number)")
             try requireGrowth(next, version, "write \(number)")
             version = next
         }
@@ -21,9 +21,9 @@ extension ConformanceRun {
         let key = try key()
         var last = RecordVersion(rawValue: 0)
         for round in 1...10 {
-            let version = try await write(claim(), key, "claim \(round)")
+            let version = try await write(claim(), key, in: way(round), "claim \(round)")
             try requireGrowth(version, last, "claim \(round)")
-            last = try await remove(key, over: version)
+            last = try await remove(key, over: version, in: way(round / 2))
             try requireGrowth(last, version, "removal \(round)")
         }
     }
@@ -32,10 +32,13 @@ extension ConformanceRun {
         let key = try key()
         var last = RecordVersion(rawValue: 0)
         for round in 1...3 {
-            let version = try await write(finished(retention: tick), key, "write \(round)")
-            try requireGrowth(version, last, "write \(round)")
-            last = version
+            let result = try await write(finished(retention: tick), key, in: way(round), "result \(round)")
+            try requireGrowth(result, last, "result \(round)")
             try await subject.advanceTime(tick * 2)
+            let version = try await write(abandoned, key, in: way(round + 1), "claim \(round)")
+            try requireGrowth(version, result, "claim \(round)")
+            try await subject.advanceTime(tick * 3)
+            last = version
         }
     }
 

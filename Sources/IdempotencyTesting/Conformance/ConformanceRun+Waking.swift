@@ -3,32 +3,65 @@ import Synchronization
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
-    /// A call that is awaited, or given up after many ticks of the system's clock.
-    private func wait(for isCalled: @Sendable () -> Bool) async throws -> Bool {
+    /// What is awaited, or given up after many ticks of the system's clock.
+    private func wait(for isSo: @Sendable () -> Bool) async throws -> Bool {
         for _ in 0..<1000 {
-            if isCalled() { return true }
+            if isSo() { return true }
             try await ContinuousClock().sleep(for: .milliseconds(5))
         }
-        return isCalled()
+        return isSo()
+    }
+
+    /// A claim, a finish and a removal, the odd ones of them by the other way.
+    private func changeThrice(
+        _ key: IdempotencyKey,
+        _ body: (RecordChange, _ make: () async throws -> RecordVersion) async throws -> Void
+    ) async throws {
+        var version: RecordVersion?
+        for (number, change) in [RecordChange.write(claim()), .write(finished()), .remove].enumerated() {
+            let way = way(number)
+            try await body(change) {
+                guard case .stored(let next) = try await way.checkAndSet(key, expecting: version, change) else {
+                    throw ConformanceViolation(check: check, message: "change \(number + 1) was not stored.")
+                }
+                version = next
+                return next
+            }
+        }
     }
 
     func changesWakeSubscribers() async throws {
         guard let waking = store as? any WakingIdempotencyStore else { return }
-        let key = try key()
-        let calls = Calls()
-        let subscription = try await waking.subscribe(to: key) { calls.add() }
-        defer { subscription.cancel() }
-        var version: RecordVersion?
-        for (number, change) in [RecordChange.write(claim()), .write(finished()), .remove].enumerated() {
-            let before = calls.count
-            let way = number.isMultiple(of: 2) ? subject.another : store
-            guard case .stored(let next) = try await way.checkAndSet(key, expecting: version, change) else {
-                throw ConformanceViolation(check: check, message: "change \(number + 1) was not stored.")
+        // What the name of a channel may not bear.
+        for value in ["k", "'; \"%_\\ é", String(repeating: "x", count: 255)] {
+            let key = try key(value)
+            let calls = Calls()
+            let subscription = try await waking.subscribe(to: key) { calls.add() }
+            defer { subscription.cancel() }
+            try await changeThrice(key) { change, make in
+                let before = calls.count
+                _ = try await make()
+                try require(try await wait { calls.count > before }, "\(change) woke nobody within 5 seconds.")
             }
-            version = next
-            try require(try await wait { calls.count > before }, "change \(number + 1) woke nobody within 5 seconds.")
+            try await requireAbsent(key, "After the removal")
         }
-        try await requireAbsent(key, "After the removal")
+    }
+
+    func wakesComeOnceTheChangeIsVisible() async throws {
+        guard let waking = store as? any WakingIdempotencyStore else { return }
+        let key = try key()
+        let sightings = Sightings()
+        let subscription = try await waking.subscribe(to: key) { sightings.look(at: key, in: waking) }
+        defer { subscription.cancel() }
+        try await changeThrice(key) { change, make in
+            let before = sightings.absences
+            let version = try await make()
+            let isSeen = try await wait {
+                if case .remove = change { return sightings.absences > before }
+                return sightings.latest >= version.rawValue
+            }
+            try require(isSeen, "nobody who was woken by \(change) found it within 5 seconds.")
+        }
     }
 
     func cancelledSubscriptionsAreQuiet() async throws {
@@ -51,5 +84,23 @@ extension ConformanceRun {
         private let number = Atomic(0)
         var count: Int { number.load(ordering: .sequentiallyConsistent) }
         func add() { number.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+    }
+
+    /// What is found by loads that wake-ups begin.
+    private final class Sightings: Sendable {
+        private let version = Atomic<UInt64>(0)
+        private let nothing = Atomic(0)
+        var latest: UInt64 { version.load(ordering: .sequentiallyConsistent) }
+        var absences: Int { nothing.load(ordering: .sequentiallyConsistent) }
+
+        func look(at key: IdempotencyKey, in store: any IdempotencyStore) {
+            Task {
+                if let found = try await store.load(key) {
+                    version.max(found.version.rawValue, ordering: .sequentiallyConsistent)
+                } else {
+                    nothing.wrappingAdd(1, ordering: .sequentiallyConsistent)
+                }
+            }
+        }
     }
 }

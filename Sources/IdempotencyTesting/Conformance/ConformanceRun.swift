@@ -5,7 +5,8 @@ internal import Idempotency
 struct ConformanceRun: Sendable {
     let check: StoreConformanceCheck
     let subject: StoreUnderTest
-    private let scope: IdempotencyScope
+    /// Where this run's keys count, unless a check needs scopes of its own.
+    let scope: IdempotencyScope
 
     init(_ check: StoreConformanceCheck, _ subject: StoreUnderTest) {
         self.check = check
@@ -18,27 +19,32 @@ struct ConformanceRun: Sendable {
 
     var store: any IdempotencyStore { subject.store }
     var tick: Duration { subject.tick }
+    /// One way or the other, by turns.
+    func way(_ number: Int) -> any IdempotencyStore { number.isMultiple(of: 2) ? subject.another : store }
     /// The lease of sample claims: long enough that no check sees one end that it did not wait for.
     var lease: Duration { tick * 10 }
 
     func key(_ value: String = "k") throws -> IdempotencyKey { try IdempotencyKey(scope: scope, value: value) }
 
-    /// A key in this run's scope or one that differs from it by a prefix of the operation.
+    /// A text that no other run has: tells this run's operations, tenants and principals apart from all others.
+    var mark: String { scope.tenant ?? "" }
+
+    /// A key in another scope, whose operation no other run has.
     func key(operation: String, tenant: String? = nil, principal: String? = nil, _ value: String) throws
         -> IdempotencyKey
     {
-        let scope = try IdempotencyScope(
-            "\(self.scope.operation)/\(self.scope.tenant ?? "")/\(operation)",
-            tenant: tenant,
-            principal: principal
-        )
+        let scope = try IdempotencyScope(unique(operation), tenant: tenant, principal: principal)
         return try IdempotencyKey(scope: scope, value: value)
     }
+
+    /// An operation that no other run has.
+    func unique(_ operation: String) -> String { "\(scope.operation)/\(mark)/\(operation)" }
 
     // MARK: Sample records
 
     func claim(
         by claimant: UInt64 = 1,
+        unknown: UnknownReason? = nil,
         lease: Duration? = nil,
         lapsePolicy: LapsePolicy = .refuse,
         retention: Duration? = nil,
@@ -47,7 +53,7 @@ struct ConformanceRun: Sendable {
         checkpoints: [Checkpoint] = []
     ) -> IdempotencyRecord {
         IdempotencyRecord(
-            state: .pending(unknown: nil),
+            state: .pending(unknown: unknown),
             attempt: attempt,
             claimant: Claimant(high: 0xC0FF_EE00_0000_0000, low: claimant),
             token: 0,
@@ -142,8 +148,12 @@ struct ConformanceRun: Sendable {
         try require(found == nil, "\(when) a load finds \(Self.text(found)).")
     }
 
-    func remove(_ key: IdempotencyKey, over version: RecordVersion) async throws -> RecordVersion {
-        switch try await store.checkAndSet(key, expecting: version, .remove) {
+    func remove(
+        _ key: IdempotencyKey,
+        over version: RecordVersion,
+        in store: (any IdempotencyStore)? = nil
+    ) async throws -> RecordVersion {
+        switch try await (store ?? self.store).checkAndSet(key, expecting: version, .remove) {
         case .stored(let version): return version
         case .conflict(let found):
             throw ConformanceViolation(check: check, message: "a removal met \(Self.text(found)).")

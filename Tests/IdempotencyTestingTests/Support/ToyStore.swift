@@ -3,41 +3,51 @@ import IdempotencyTesting
 import Synchronization
 
 /// A store of a page, honest or with one flaw: it breaks the rule that the flaw is named after.
-final class ToyStore: WakingIdempotencyStore {
+final class ToyStore: IdempotencyStore {
     typealias Flaw = StoreConformanceCheck
 
-    private struct Entry {
+    struct Entry {
+        let key: IdempotencyKey
         var record: IdempotencyRecord
         var version: UInt64
         var writtenAt: Duration
         /// When the key was claimed first, whoever has renewed it since.
         var createdAt: Duration
         var until: Duration
+
+        /// How long the write's lease or retention is.
+        var span: Duration { record.isPending ? record.lease : record.retention ?? ToyStore.forEver }
     }
 
-    private struct State {
+    struct State {
         var entries: [Name: Entry] = [:]
-        var removed: Set<Name> = []
+        /// Whose versions begin anew, where that is the flaw.
+        var forgotten: Set<Name> = []
         var lastVersion: UInt64 = 100
+        var loads = 0
         var subscribers: [Int: (Name, @Sendable () -> Void)] = [:]
         var subscriptions = 0
     }
 
     /// A key as this store tells keys apart.
-    private struct Name: Hashable {
+    struct Name: Hashable {
         let bytes: [UInt8]
     }
 
-    private let flaw: Flaw?
-    private let clock: ManualClock
-    private let state = Mutex(State())
+    static let forEver = Duration.seconds(1_000_000_000_000)
 
-    init(_ flaw: Flaw?, _ clock: ManualClock) {
+    let flaw: Flaw?
+    private let clock: ManualClock
+    private let capacity: Int
+    let state = Mutex(State())
+
+    init(_ flaw: Flaw?, _ clock: ManualClock, capacity: Int = .max) {
         self.flaw = flaw
         self.clock = clock
+        self.capacity = capacity
     }
 
-    private func name(_ key: IdempotencyKey) -> Name {
+    func name(_ key: IdempotencyKey) -> Name {
         let scope = key.scope
         var text = "\(scope.text)\u{0}\(key.value)"
         switch flaw {
@@ -52,38 +62,49 @@ final class ToyStore: WakingIdempotencyStore {
         return Name(bytes: Array(text.utf8))
     }
 
-    private var now: Duration { clock.now.offset }
+    var now: Duration { clock.now.offset }
 
-    private func isExpired(_ entry: Entry, _ now: Duration) -> Bool {
+    func isExpired(_ entry: Entry, _ now: Duration) -> Bool {
         guard entry.record.isPending else {
+            if flaw == .finishedSurvivesAStepBack, entry.writtenAt > now { return true }
             let early = flaw == .finishedAnswersUntilItsRetentionEnds ? (entry.until - entry.writtenAt) / 3 * 2 : .zero
             return entry.until - early <= now
         }
         if flaw == .livePendingStays, now - entry.createdAt > .seconds(15) { return true }
+        if flaw == .leaseOfZeroIsLapsedAtOnce, entry.record.lease == .zero { return true }
+        if flaw == .pendingSurvivesAStepForward, entry.until + .seconds(100) <= now { return true }
         guard let retention = entry.record.retention else {
             return flaw == .lapsedUnderRefuseStaysForEver && entry.until + .seconds(8) <= now
         }
         return flaw != .abandonedGoesAfterItsRetention && entry.until + retention <= now
     }
 
-    private func stored(_ entry: Entry, _ now: Duration) -> StoredRecord {
+    func stored(_ entry: Entry, _ now: Duration) -> StoredRecord {
         var record = entry.record
         if flaw == .lapsedKeepsWhatItHolds, record.isPending, entry.until <= now {
             record = record.with(checkpoints: [])
         }
         let late: Duration = flaw == .remainingIsWithinTheLease ? .seconds(1) : .zero
+        let remaining = entry.until - now + late
         return StoredRecord(
             version: RecordVersion(rawValue: entry.version),
             record: record,
-            remaining: entry.until - now + late
+            // More would remain than was asked for, where the clock stepped back.
+            remaining: flaw == .claimSurvivesAStepBack ? remaining : min(remaining, entry.span + late)
         )
     }
 
     nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
         let (name, now) = (name(key), now)
+        let early = state.withLock { state in
+            state.loads += 1
+            return state.entries[name]?.version
+        }
+        if flaw == .loadsDuringWritesAreWhole { await Task.yield() }
         return state.withLock { state in
-            guard let entry = state.entries[name] else { return nil }
+            guard var entry = state.entries[name] else { return nil }
             if isExpired(entry, now), flaw != .expiredIsAbsentOnEveryPath { return nil }
+            if flaw == .loadsDuringWritesAreWhole { entry.version = early ?? entry.version }
             return stored(entry, now)
         }
     }
@@ -94,44 +115,45 @@ final class ToyStore: WakingIdempotencyStore {
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         let (name, now) = (name(key), now)
+        var change = change
+        if flaw == .cancelledCallsHarmNobody, Task.isCancelled, case .write(let record) = change {
+            change = .write(record.with(checkpoints: []))
+        }
         let before = state.withLock { $0.entries[name] }
-        if isTornApart(before, now) {
+        if isTornApart(change, before, now) {
             // Looks now, writes later: what comes in between is overwritten.
             guard before.flatMap({ isExpired($0, now) ? nil : $0.version }) == expected?.rawValue else {
                 return .conflict(before.map { stored($0, now) })
             }
             await Task.yield()
-            return state.withLock { .stored(RecordVersion(rawValue: apply(change, name, now, &$0))) }
+            return state.withLock { .stored(RecordVersion(rawValue: apply(change, key, now, &$0))) }
         }
-        let (result, wakes) = state.withLock { state -> (CheckAndSetResult, [@Sendable () -> Void]) in
-            let result = decide(name, expected, change, now, &state)
-            guard case .stored = result else { return (result, []) }
-            if flaw == .changesWakeSubscribers, case .remove = change { return (result, []) }
-            return (result, state.subscribers.values.filter { $0.0 == name }.map(\.1))
-        }
-        for wake in wakes { wake() }
+        if flaw == .wakesComeOnceTheChangeIsVisible { await wakeTooEarly(name) }
+        let result = try state.withLock { try decide(key, expected, change, now, &$0) }
+        if case .stored = result { wake(name, after: change) }
         return result
     }
 
     /// Whether this write is made in two steps.
-    private func isTornApart(_ entry: Entry?, _ now: Duration) -> Bool {
+    private func isTornApart(_ change: RecordChange, _ entry: Entry?, _ now: Duration) -> Bool {
         switch flaw {
         case .oneWinnerOfAnAbsentKey: entry == nil
         case .oneWinnerOfALapsedClaim: entry.map { $0.record.isPending && $0.until <= now } ?? false
         case .oneWinnerOfAnExpiredKey: entry.map { isExpired($0, now) } ?? false
+        case .oneWinnerOfWritesAndRemovals: if case .remove = change { true } else { false }
         case .noUpdateIsLost: entry != nil
         default: false
         }
     }
 
     private func decide(
-        _ name: Name,
+        _ key: IdempotencyKey,
         _ expected: RecordVersion?,
         _ change: RecordChange,
         _ now: Duration,
         _ state: inout State
-    ) -> CheckAndSetResult {
-        var entry = state.entries[name]
+    ) throws -> CheckAndSetResult {
+        var entry = state.entries[name(key)]
         if let known = entry, isExpired(known, now) { entry = nil }
         if flaw == .lapsedIsNotAbsent, let known = entry, known.record.isPending, known.until <= now, expected == nil {
             entry = nil
@@ -139,7 +161,6 @@ final class ToyStore: WakingIdempotencyStore {
         var holds = entry?.version == expected?.rawValue
         if let entry, let expected {
             if flaw == .staleVersionChangesNothing, expected.rawValue < entry.version { holds = true }
-            if flaw == .removalNeedsTheVersion, case .remove = change { holds = true }
         }
         if flaw == .removalNeedsTheVersion, case .remove = change { holds = true }
         if flaw == .expectedVersionNeverCreates, entry == nil, case .write = change { holds = true }
@@ -152,17 +173,31 @@ final class ToyStore: WakingIdempotencyStore {
         if flaw == .versionsGrowWithEachWrite, let entry, case .write(let record) = change, record == entry.record {
             return .stored(RecordVersion(rawValue: entry.version))
         }
-        return .stored(RecordVersion(rawValue: apply(change, name, now, &state)))
+        if case .write = change { try makeRoom(isFresh: entry == nil, now, &state) }
+        return .stored(RecordVersion(rawValue: apply(change, key, now, &state)))
     }
 
-    private func apply(_ change: RecordChange, _ name: Name, _ now: Duration, _ state: inout State) -> UInt64 {
+    private func makeRoom(isFresh: Bool, _ now: Duration, _ state: inout State) throws {
+        guard isFresh || flaw == .fullStoreServesItsKeys, flaw != .freshKeysAreRefusedPastTheCapacity else { return }
+        if flaw != .removalAndExpiryMakeRoom, state.entries.count >= capacity {
+            state.entries = state.entries.filter { !isExpired($0.value, now) }
+        }
+        guard state.entries.count >= capacity else { return }
+        throw IdempotencyError(code: .capacityExceeded, message: "The toy store is full.")
+    }
+
+    private func apply(_ change: RecordChange, _ key: IdempotencyKey, _ now: Duration, _ state: inout State) -> UInt64 {
+        let name = name(key)
         let before = state.entries[name]
         state.lastVersion += 1
         var version = state.lastVersion
+        if flaw == .versionsGrowAcrossStepsOfTheClock {
+            version = max(before.map { $0.version + 1 } ?? 0, UInt64(now.components.seconds))
+        }
         switch change {
         case .write(var record):
             if flaw == .claimsAbsentKey, before == nil { return version }
-            if flaw == .versionsGrowAcrossRemoval, before == nil, state.removed.contains(name) { version = 1 }
+            if before == nil, state.forgotten.contains(name) { version = 1 }
             if flaw == .versionsGrowAcrossExpiry, let before, isExpired(before, now) { version = 1 }
             if flaw == .everyStateComesBack, case .failed(.revoked) = record.state {
                 record = record.with(.failed(.attemptsExhausted))
@@ -170,84 +205,45 @@ final class ToyStore: WakingIdempotencyStore {
             if flaw == .recordsOfEverySizeComeBack, case .done(.bytes(let bytes)) = record.state {
                 record = record.with(.done(.bytes(Array(bytes.prefix(65_535)))))
             }
-            var until = now + (record.isPending ? record.lease : record.retention ?? .zero)
-            if flaw == .renewalStartsTheLeaseAnew, record.isPending, let before, before.record.isPending {
-                until = before.until
-            }
-            state.entries[name] = Entry(
+            var entry = Entry(
+                key: key,
                 record: record,
                 version: version,
                 writtenAt: now,
                 createdAt: before?.createdAt ?? now,
-                until: until
+                until: now
             )
+            // A server that counts milliseconds takes what is less for none.
+            let isRounded = flaw == .spansOfEveryLengthHold && entry.span < .milliseconds(1)
+            entry.until += isRounded ? Self.forEver : entry.span
+            if flaw == .renewalStartsTheLeaseAnew, record.isPending, let before, before.record.isPending {
+                entry.until = before.until
+            }
+            state.entries[name] = entry
             if flaw == .manyKeysAtOnce, state.entries.count > 200 {
                 let oldest = state.entries.min { $0.value.version < $1.value.version }
                 if let oldest { state.entries[oldest.key] = nil }
             }
         case .remove:
             state.entries[name] = nil
-            state.removed.insert(name)
+            if flaw == .versionsGrowAcrossRemoval { state.forgotten.insert(name) }
         }
         return version
     }
 
     /// As after a restart.
     func restart() {
+        let now = now
         state.withLock { state in
             if flaw == .reopeningLosesNothing {
                 let last = state.entries.max { $0.value.version < $1.value.version }
                 if let last { state.entries[last.key] = nil }
             }
             if flaw == .versionsGrowAcrossReopening { state.lastVersion = 0 }
+            if flaw == .spansSurviveReopening {
+                for (name, entry) in state.entries { state.entries[name]?.until = now + entry.span }
+            }
         }
-    }
-
-    nonisolated(nonsending) func subscribe(
-        to key: IdempotencyKey,
-        onChange: @escaping @Sendable () -> Void
-    ) async throws -> any StoreSubscription {
-        let name = name(key)
-        let number = state.withLock { state in
-            state.subscriptions += 1
-            state.subscribers[state.subscriptions] = (name, onChange)
-            return state.subscriptions
-        }
-        return Subscription(store: self, number: number)
-    }
-
-    private struct Subscription: StoreSubscription {
-        let store: ToyStore
-        let number: Int
-
-        func cancel() {
-            if store.flaw == .cancelledSubscriptionsAreQuiet { return }
-            store.state.withLock { $0.subscribers[number] = nil }
-        }
-    }
-}
-
-/// Reads what was there before the last write.
-final class StaleReplica: IdempotencyStore {
-    private let base: ToyStore
-    private let last = Mutex<[IdempotencyKey: StoredRecord]>([:])
-
-    init(_ base: ToyStore) { self.base = base }
-
-    nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
-        let current = try await base.load(key)
-        return last.withLock { last in
-            defer { last[key] = current }
-            return last[key] ?? current
-        }
-    }
-
-    nonisolated(nonsending) func checkAndSet(
-        _ key: IdempotencyKey,
-        expecting expected: RecordVersion?,
-        _ change: RecordChange
-    ) async throws -> CheckAndSetResult {
-        try await base.checkAndSet(key, expecting: expected, change)
     }
 }
 

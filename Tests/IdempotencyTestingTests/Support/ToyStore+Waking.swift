@@ -1,0 +1,45 @@
+import Idempotency
+import IdempotencyTesting
+import Synchronization
+
+extension ToyStore: WakingIdempotencyStore {
+    func wake(_ name: Name, after change: RecordChange) {
+        if flaw == .changesWakeSubscribers, case .remove = change { return }
+        if flaw == .wakesComeOnceTheChangeIsVisible { return }
+        let wakes = state.withLock { state in state.subscribers.values.filter { $0.0 == name }.map(\.1) }
+        for wake in wakes { wake() }
+    }
+
+    /// Wakes whoever has subscribed, and gives them the time to look before anything has changed.
+    func wakeTooEarly(_ name: Name) async {
+        let (loads, wakes) = state.withLock { state in
+            (state.loads, state.subscribers.values.filter { $0.0 == name }.map(\.1))
+        }
+        for wake in wakes { wake() }
+        guard !wakes.isEmpty else { return }
+        for _ in 0..<1_000_000 where state.withLock({ $0.loads }) == loads { await Task.yield() }
+    }
+
+    nonisolated(nonsending) func subscribe(
+        to key: IdempotencyKey,
+        onChange: @escaping @Sendable () -> Void
+    ) async throws -> any StoreSubscription {
+        let name = name(key)
+        let number = state.withLock { state in
+            state.subscriptions += 1
+            state.subscribers[state.subscriptions] = (name, onChange)
+            return state.subscriptions
+        }
+        return Subscription(store: self, number: number)
+    }
+
+    private struct Subscription: StoreSubscription {
+        let store: ToyStore
+        let number: Int
+
+        func cancel() {
+            if store.flaw == .cancelledSubscriptionsAreQuiet { return }
+            store.state.withLock { $0.subscribers[number] = nil }
+        }
+    }
+}
