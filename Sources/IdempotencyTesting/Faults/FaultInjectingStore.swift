@@ -17,11 +17,16 @@ public final class FaultInjectingStore: IdempotencyStore {
         case checkAndSet
     }
 
+    private struct Injection {
+        var fault: StoreFault
+        var lateness: Duration?
+    }
+
     private struct State {
+        var calls: [Operation] = []
         var counts: [Operation: Int] = [:]
-        var calls = 0
-        var faults: [Operation: [Int: StoreFault]] = [:]
-        var faultsOfAny: [Int: StoreFault] = [:]
+        var injections: [Operation: [Int: Injection]] = [:]
+        var injectionsOfAny: [Int: Injection] = [:]
         var isDown = false
         var cutAt: Int?
         var cutsAfterApplying = false
@@ -29,7 +34,8 @@ public final class FaultInjectingStore: IdempotencyStore {
 
     private let base: any IdempotencyStore
     private let executor: any TaskExecutor
-    private let sleep: @Sendable () async -> Void
+    private let lateness: Duration
+    private let sleep: @Sendable (Duration) async -> Void
     private let state = Mutex(State())
 
     /// Makes a way to a store without a fault.
@@ -37,7 +43,7 @@ public final class FaultInjectingStore: IdempotencyStore {
     /// - Parameters:
     ///   - base: The store.
     ///   - clock: Times what comes late.
-    ///   - lateness: How late it comes.
+    ///   - lateness: How late it comes, unless the fault says otherwise.
     ///   - executor: Runs what comes late when its call is over.
     public init<C: Clock>(
         _ base: any IdempotencyStore,
@@ -47,8 +53,9 @@ public final class FaultInjectingStore: IdempotencyStore {
     ) where C.Duration == Duration {
         self.base = base
         self.executor = executor
+        self.lateness = lateness
         // In a task of its own, a sleep is not cancelled.
-        sleep = { try? await clock.sleep(until: clock.now.advanced(by: lateness), tolerance: nil) }
+        sleep = { try? await clock.sleep(until: clock.now.advanced(by: $0), tolerance: nil) }
     }
 
     /// Lets a call to come go wrong.
@@ -57,12 +64,19 @@ public final class FaultInjectingStore: IdempotencyStore {
     ///   - fault: What goes wrong.
     ///   - number: Which call from now on; the next one is 1.
     ///   - operation: Which operation's calls are counted; `nil`: those of both.
-    public func inject(_ fault: StoreFault, at number: Int, of operation: Operation? = nil) {
+    ///   - lateness: How late it is, for what comes late; `nil`: as late as the way was made for.
+    public func inject(
+        _ fault: StoreFault,
+        at number: Int,
+        of operation: Operation? = nil,
+        lateness: Duration? = nil
+    ) {
+        let injection = Injection(fault: fault, lateness: lateness)
         state.withLock { state in
             if let operation {
-                state.faults[operation, default: [:]][state.counts[operation, default: 0] + number] = fault
+                state.injections[operation, default: [:]][state.counts[operation, default: 0] + number] = injection
             } else {
-                state.faultsOfAny[state.calls + number] = fault
+                state.injectionsOfAny[state.calls.count + number] = injection
             }
         }
     }
@@ -80,29 +94,34 @@ public final class FaultInjectingStore: IdempotencyStore {
     ///   - afterApplying: Whether that call's change is still made.
     public func cut(at number: Int, afterApplying: Bool) {
         state.withLock { state in
-            state.cutAt = state.calls + number
+            state.cutAt = state.calls.count + number
             state.cutsAfterApplying = afterApplying
         }
     }
+
+    /// The calls that have come, in their order.
+    public var calls: [Operation] { state.withLock { $0.calls } }
 
     /// How many calls have come.
     ///
     /// - Parameter operation: Which operation's calls are counted; `nil`: those of both.
     public func callCount(of operation: Operation? = nil) -> Int {
-        state.withLock { state in operation.map { state.counts[$0, default: 0] } ?? state.calls }
+        state.withLock { state in operation.map { state.counts[$0, default: 0] } ?? state.calls.count }
     }
 
-    private func fault(of operation: Operation) -> StoreFault? {
-        state.withLock { state in
-            state.calls += 1
+    /// Counts a call. Returns what goes wrong with it, and how late it is then.
+    private func injection(of operation: Operation) -> (fault: StoreFault?, lateness: Duration) {
+        let injection = state.withLock { state -> Injection? in
+            state.calls.append(operation)
             state.counts[operation, default: 0] += 1
-            if state.isDown { return .failBefore }
-            if state.calls == state.cutAt {
+            if state.isDown { return Injection(fault: .failBefore) }
+            if state.calls.count == state.cutAt {
                 state.isDown = true
-                return state.cutsAfterApplying ? .loseReply : .failBefore
+                return Injection(fault: state.cutsAfterApplying ? .loseReply : .failBefore)
             }
-            return state.faults[operation]?[state.counts[operation]!] ?? state.faultsOfAny[state.calls]
+            return state.injections[operation]?[state.counts[operation]!] ?? state.injectionsOfAny[state.calls.count]
         }
+        return (injection?.fault, injection?.lateness ?? lateness)
     }
 
     /// What is stored under a key.
@@ -110,7 +129,8 @@ public final class FaultInjectingStore: IdempotencyStore {
     /// - Parameter key: The key.
     /// - Throws: ``InjectedFault``, or what the store throws.
     public nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
-        switch fault(of: .load) {
+        let (fault, lateness) = injection(of: .load)
+        switch fault {
         case .failBefore?: throw InjectedFault(fault: .failBefore)
         case .loseReply?:
             _ = try await base.load(key)
@@ -121,8 +141,11 @@ public final class FaultInjectingStore: IdempotencyStore {
             return try await base.load(key)
         case .delay?:
             let found = try await base.load(key)
-            await sleep()
+            await sleep(lateness)
             return found
+        case .delayBefore?:
+            await sleep(lateness)
+            return try await base.load(key)
         case nil: return try await base.load(key)
         }
     }
@@ -139,7 +162,8 @@ public final class FaultInjectingStore: IdempotencyStore {
         expecting expected: RecordVersion?,
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
-        switch fault(of: .checkAndSet) {
+        let (fault, lateness) = injection(of: .checkAndSet)
+        switch fault {
         case .failBefore?: throw InjectedFault(fault: .failBefore)
         case .loseReply?:
             _ = try await base.checkAndSet(key, expecting: expected, change)
@@ -147,7 +171,7 @@ public final class FaultInjectingStore: IdempotencyStore {
         case .applyLate?:
             let (base, sleep) = (base, sleep)
             _ = Task.detached(executorPreference: executor) {
-                await sleep()
+                await sleep(lateness)
                 _ = try? await base.checkAndSet(key, expecting: expected, change)
             }
             throw InjectedFault(fault: .applyLate)
@@ -156,8 +180,11 @@ public final class FaultInjectingStore: IdempotencyStore {
             return try await base.checkAndSet(key, expecting: expected, change)
         case .delay?:
             let result = try await base.checkAndSet(key, expecting: expected, change)
-            await sleep()
+            await sleep(lateness)
             return result
+        case .delayBefore?:
+            await sleep(lateness)
+            return try await base.checkAndSet(key, expecting: expected, change)
         case nil: return try await base.checkAndSet(key, expecting: expected, change)
         }
     }

@@ -11,4 +11,6 @@ public enum StoreFault: Hashable, Sendable, CaseIterable {
     case applyTwice
     /// The change is made, and the answer takes a while.
     case delay
+    /// The change is made a while later, and then answered: the request was slow.
+    case delayBefore
 }
