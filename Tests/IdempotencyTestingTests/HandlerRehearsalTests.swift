@@ -32,13 +32,10 @@ struct HandlerRehearsalTests {
         _ handler: @escaping @Sendable (IdempotentExecution, World) async throws -> String
     ) throws -> HandlerRehearsal.Report {
         try HandlerRehearsal.run(
+            handler: handler,
             policy: policy,
             store: { InMemoryIdempotencyStore(clock: $0) },
             world: { World() },
-            client: { interceptor, world in
-                let key = try IdempotencyKey(operation: "charge", value: "order-7")
-                return try await interceptor.idempotent(key: key) { try await handler($0, world) }
-            },
             effects: { await $0.effects }
         )
     }
@@ -50,8 +47,53 @@ struct HandlerRehearsalTests {
             return try await execution.step("charge") { await world.charge(reference) }
         }
         #expect(report.findings.isEmpty, "\(report)")
-        // Three calls to the store, each in seven ways; and the run that all are compared with.
-        #expect(report.scenarios == 22)
+        // Three calls to the store, each in nine ways; and the run that all are compared with.
+        #expect(report.scenarios == 28)
+    }
+
+    @Test("Code that calls its handler through an interceptor is rehearsed as it is")
+    func client() throws {
+        let report = try HandlerRehearsal.run(store: { InMemoryIdempotencyStore(clock: $0) }, world: { World() }) {
+            interceptor,
+            world in
+            let key = try IdempotencyKey(operation: "charge", value: "order-7")
+            return try await interceptor.idempotent(key: key) { _ in await world.charge("order-7") }
+        } effects: { world in
+            await world.charges
+        }
+        #expect(report.findings.isEmpty, "\(report)")
+        // The claim and the finish.
+        #expect(report.scenarios == 1 + 2 * 9)
+    }
+
+    @Test("A finding says at which call it happened, and what that was for")
+    func findings() throws {
+        let report = try rehearse { execution, world in
+            try await execution.step("charge") { await world.chargeAgain() }
+        }
+        #expect(
+            report.findings.map(\.scenario) == [
+                "call 2, the record of step 'charge': the process dies before it",
+                "call 2, the record of step 'charge': the store is away from there on",
+            ]
+        )
+        #expect("\(report)".hasPrefix("28 scenarios, 2 findings\ncall 2, the record of step 'charge': "))
+    }
+
+    @Test("A process that dies after a step does nothing more, not even what follows an error")
+    func death() throws {
+        let report = try rehearse { execution, world in
+            do {
+                let receipt = try await execution.step("charge") { await world.charge("r") }
+                try await execution.step("book") {}
+                return receipt
+            } catch {
+                await world.mail()
+                throw error
+            }
+        }
+        #expect(!report.findings.isEmpty)
+        #expect(report.findings.allSatisfy { $0.scenario.hasSuffix("the store is away from there on") }, "\(report)")
     }
 
     @Test("One that charges each time is found out where the process dies between the effect and its record")

@@ -3,91 +3,110 @@ public import Idempotency
 /// Runs a handler under everything that can happen to it, and says whether its effects and its result are still those of a
 /// run that nothing happened to.
 ///
-/// Each scenario begins with a fresh world (the accounts, the mailbox, whatever the handler changes) and an empty store; a
-/// client calls the key, and calls again until it is answered.
-///
-/// - Without a disturbance: what all others are compared with.
-/// - With each call to the store going wrong once, in each way of ``StoreFault``.
-/// - With the process dying at each call to the store, so after each step too: before the call's change is made, and right
-///   after it. Another process takes the key over when the lease is over.
-///
 /// ```swift
-/// let report = try HandlerRehearsal.run(store: { InMemoryIdempotencyStore(clock: $0) }, world: { FakeBank() }) {
-///     interceptor, bank in
-///     try await Payments(interceptor: interceptor, bank: bank).charge(ChargeRequest(id: "order-7", cents: 1250))
-/// } effects: { bank in
-///     await bank.charges
-/// }
+/// let report = try HandlerRehearsal.run(
+///     handler: { execution, bank in
+///         let reference = try execution.key(for: "bank").value
+///         return try await execution.step("charge") { await bank.charge(1250, reference: reference) }
+///     },
+///     store: { InMemoryIdempotencyStore(clock: $0) },
+///     world: { FakeBank() },
+///     effects: { await $0.charges }
+/// )
 /// #expect(report.findings.isEmpty, "\(report)")
 /// ```
 ///
-/// A handler whose effect is not made once by something downstream fails the scenarios in which the process dies between the
-/// effect and its record: nobody can tell them from a death before the effect. An outcome that is unknown counts as an
+/// The rehearsal counts the handler's calls to the store without a disturbance: the claim, one for each step, the finish.
+/// Then it disturbs each of them in each way, one way a scenario, with a fresh world (the accounts, the mailbox, whatever
+/// the handler changes) and an empty store; a client calls with one key, and calls again until it is answered.
+///
+/// - The call goes wrong once, in each way of ``StoreFault``.
+/// - The process dies before the call, or right after it, and so after each step: nothing of it goes on. Another process
+///   is called when the lease is over.
+/// - The store is away from there on: the handler's task sees its calls fail, and another process is called later.
+///
+/// Time is virtual, and a scenario repeats exactly. The world must not wait for anything outside of the rehearsal: no real
+/// clock, no network.
+///
+/// A handler whose effect is not made once by something downstream fails the scenarios in which the process dies between
+/// the effect and its record: nobody can tell them from a death before the effect. An outcome that is unknown counts as an
 /// answer, where the effects are those of one run or of none.
 @available(Idempotency 0.1, *)
 public enum HandlerRehearsal {
     /// What a rehearsal found.
     public struct Report: Sendable, CustomStringConvertible {
-        /// How many scenarios were run.
+        /// How many scenarios were run, the undisturbed one included.
         public let scenarios: Int
         /// What differed from the run without a disturbance.
         public let findings: [Finding]
 
         /// The findings, one a line.
         public var description: String {
-            "\(scenarios) scenarios, \(findings.count) findings"
-                + findings.map { "\n\($0.scenario): \($0.message)" }.joined()
+            "\(scenarios) scenarios, \(findings.count) findings" + findings.map { "\n\($0)" }.joined()
         }
     }
 
     /// A scenario that ended otherwise than the run without a disturbance.
-    public struct Finding: Sendable {
-        /// What was done to the handler.
+    public struct Finding: Sendable, CustomStringConvertible {
+        /// What was done to the handler: at which of its calls to the store, what that was for, and what happened.
         public let scenario: String
         /// What was expected, and what came instead.
         public let message: String
+
+        /// Both, in a line.
+        public var description: String { "\(scenario): \(message)" }
     }
 
-    private enum Disturbance: Sendable, CustomStringConvertible {
-        case none
-        case fault(StoreFault, at: Int)
-        case death(at: Int, afterApplying: Bool)
-
-        var description: String {
-            switch self {
-            case .none: "undisturbed"
-            case .fault(let fault, let number): "call \(number) to the store: \(fault)"
-            case .death(let number, true): "the process dies right after its call \(number) to the store"
-            case .death(let number, false): "the process dies at its call \(number) to the store"
-            }
-        }
+    /// Rehearses a handler.
+    ///
+    /// - Parameters:
+    ///   - handler: The handler, as an interceptor is given it.
+    ///   - policy: The policy that it runs under.
+    ///   - store: Makes an empty store on a clock.
+    ///   - world: Makes what the handler changes.
+    ///   - effects: What has been changed, as a value to compare.
+    /// - Returns: What was found.
+    /// - Throws: What the handler throws without a disturbance, or ``Simulation/Deadlock`` if it waits for something that is
+    ///   outside of the rehearsal.
+    public static func run<World: Sendable, Value: Codable & Equatable & Sendable, Effects: Equatable & Sendable>(
+        handler: @escaping @Sendable (IdempotentExecution, World) async throws -> Value,
+        policy: OperationPolicy = .standard,
+        store: @escaping @Sendable (ManualClock) -> any IdempotencyStore,
+        world: @escaping @Sendable () -> World,
+        effects: @escaping @Sendable (World) async -> Effects
+    ) throws -> Report {
+        let key = try IdempotencyKey(operation: "rehearsal", value: "k")
+        return try run(
+            policy: policy,
+            store: store,
+            world: world,
+            client: { interceptor, world in
+                try await interceptor.idempotent(key: key) { try await handler($0, world) }
+            },
+            effects: effects
+        )
     }
 
-    private enum Answer<Value: Equatable & Sendable>: Equatable, Sendable {
-        case value(Value)
-        case error(String)
-        case unknown
-    }
-
-    private struct Ending<Value: Equatable & Sendable, Effects: Equatable & Sendable>: Sendable {
-        var answer: Answer<Value>
-        /// What there was before the first call.
-        var before: Effects
-        var effects: Effects
-        var calls: Int
-    }
-
-    /// Runs every scenario.
+    /// Rehearses whatever calls its handlers through an interceptor: the code as it is in production.
+    ///
+    /// ```swift
+    /// let report = try HandlerRehearsal.run(store: { InMemoryIdempotencyStore(clock: $0) }, world: { FakeBank() }) {
+    ///     interceptor, bank in
+    ///     try await Payments(interceptor: interceptor, bank: bank).charge(ChargeRequest(id: "order-7", cents: 1250))
+    /// } effects: { bank in
+    ///     await bank.charges
+    /// }
+    /// ```
     ///
     /// - Parameters:
     ///   - policy: The policy of the interceptors that the client is given.
     ///   - store: Makes an empty store on a clock.
     ///   - world: Makes what the handler changes.
-    ///   - client: Calls the operation once, always with the same key.
+    ///   - client: Calls the operation once, always with the same key. A failure that it expects it returns as a value.
     ///   - effects: What has been changed, as a value to compare.
     /// - Returns: What was found.
     /// - Throws: What the client is thrown without a disturbance, or ``Simulation/Deadlock`` if it waits for something that is
-    ///   outside of the simulation.
+    ///   outside of the rehearsal.
     public static func run<World: Sendable, Value: Equatable & Sendable, Effects: Equatable & Sendable>(
         policy: OperationPolicy = .standard,
         store: @escaping @Sendable (ManualClock) -> any IdempotencyStore,
@@ -95,57 +114,16 @@ public enum HandlerRehearsal {
         client: @escaping @Sendable (IdempotencyInterceptor, World) async throws -> Value,
         effects: @escaping @Sendable (World) async -> Effects
     ) throws -> Report {
-        func end(_ disturbance: Disturbance) throws -> Ending<Value, Effects> {
-            try Simulation.run(seed: 1) { simulation in
-                let world = world()
-                let base = store(simulation.clock)
-                let way = FaultInjectingStore(base, clock: simulation.clock, executor: simulation.executor)
-                switch disturbance {
-                case .none: break
-                case .fault(let fault, let number): way.inject(fault, at: number)
-                case .death(let number, let afterApplying): way.cut(at: number, afterApplying: afterApplying)
-                }
-                let first = IdempotencyInterceptor(store: way, policy: policy, runtime: simulation.runtime(seed: 1))
-                let second = IdempotencyInterceptor(store: base, policy: policy, runtime: simulation.runtime(seed: 2))
-                let before = await effects(world)
-                var answer = Answer<Value>.error("no answer")
-                for attempt in 1...10 {
-                    do {
-                        answer = .value(try await client(way.isDown ? second : first, world))
-                        break
-                    } catch {
-                        if case .none = disturbance { throw error }
-                        let code = (error as? IdempotencyError)?.code
-                        answer = code == .outcomeUnknown ? .unknown : .error("\(error)")
-                        if case .unknown = answer { break }
-                    }
-                    // By then a dead process's lease is over.
-                    if attempt < 10 { try await simulation.clock.sleep(for: policy.lease + .seconds(1)) }
-                }
-                return Ending(
-                    answer: answer,
-                    before: before,
-                    effects: await effects(world),
-                    calls: way.callCount()
-                )
-            }.result
-        }
-
-        let undisturbed = try end(.none)
+        let play = RehearsedPlay(policy: policy, store: store, world: world, client: client, effects: effects)
+        let undisturbed = try play.end(nil)
         var scenarios = 1
         var findings: [Finding] = []
-        for number in 1...max(1, undisturbed.calls) {
-            let deaths = [true, false].map { Disturbance.death(at: number, afterApplying: $0) }
-            for disturbance in StoreFault.allCases.map({ Disturbance.fault($0, at: number) }) + deaths {
+        for (index, call) in undisturbed.calls.enumerated() {
+            for disturbance in Disturbance.all(at: index + 1) {
                 scenarios += 1
-                let ending = try end(disturbance)
-                if ending.effects != undisturbed.effects, ending.answer != .unknown || ending.effects != ending.before {
-                    let message = "the effects were \(ending.effects) instead of \(undisturbed.effects)"
-                    findings.append(Finding(scenario: "\(disturbance)", message: message))
-                }
-                if ending.answer != undisturbed.answer, ending.answer != .unknown {
-                    let message = "the answer was \(ending.answer) instead of \(undisturbed.answer)"
-                    findings.append(Finding(scenario: "\(disturbance)", message: message))
+                let ending = try play.end(disturbance)
+                findings += ending.differences(from: undisturbed).map {
+                    Finding(scenario: "call \(index + 1), \(call): \(disturbance.what)", message: $0)
                 }
             }
         }
