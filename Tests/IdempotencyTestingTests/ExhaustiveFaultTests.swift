@@ -33,11 +33,7 @@ struct ExhaustiveFaultTests {
         /// the call where the next fault is.
         func check(_ injections: [FaultRun.Injection]) throws {
             let report = try FaultRun(lapse: lapse, workload: workload, injections: injections).simulate(seed: 1).result
-            withKnownIssue("Entered on a lease that was over before its reply came", isIntermittent: true) {
-                #expect(report.wrong.isEmpty, "\(injections): \(report.wrong)")
-            } when: {
-                injections.count == 2 && injections.allSatisfy { $0.lateness > FaultRun.lease }
-            }
+            #expect(report.wrong.isEmpty, "\(injections): \(report.wrong)")
             counts[injections.count] += 1
             mostRuns = max(mostRuns, report.runs)
             mostEffects = max(mostEffects, report.effects)

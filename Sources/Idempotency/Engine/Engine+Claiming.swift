@@ -206,17 +206,25 @@ extension Engine {
             if isShutDown { throw IdempotencyError.shutDown }
             throw CancellationError()
         }
-        // The reply may have taken longer than the lease. Then the claim stands only if the store says so.
-        if runtime.time.now() >= run.withState({ $0.leaseEnd }) {
+        try await assureClaim(of: run)
+        reportClaim(of: run, over: before)
+        if asksHook { return try await reconcile(run) }
+        return .run(run)
+    }
+
+    /// Makes sure that a claim's lease holds now that its handler is entered.
+    ///
+    /// A reply may have taken longer than the lease. Then the claim stands only if the store says so, and says it in time.
+    func assureClaim(of run: Run) async throws {
+        for _ in 1...3 {
+            if runtime.time.now() < run.withState({ $0.leaseEnd }) { return }
             switch await writer.write(.renew, of: run, .once) {
             case .written: break
             case .failed(let error): throw StoreFailure(underlying: error)
             case .lost, .ended, .refused: throw LostAfterAll()
             }
         }
-        reportClaim(of: run, over: before)
-        if asksHook { return try await reconcile(run) }
-        return .run(run)
+        throw StoreFailure(underlying: IdempotencyError.slowerThanLease)
     }
 
     /// Gives back a claim whose handler was not entered.

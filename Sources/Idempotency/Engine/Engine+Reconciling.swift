@@ -34,7 +34,10 @@ extension Engine {
         switch await writer.write(event, of: run, .untilLeaseEnds) {
         case .written:
             guard let stored = run.stored else { return nil }
-            if case .runAgain = answer, stored.record.isPending { return .run(run) }
+            if case .runAgain = answer, stored.record.isPending {
+                try await assureClaim(of: run)
+                return .run(run)
+            }
             flights.resolve(run)
             if case .stillUnknown = answer {
                 events.report(.unknown, run.key, stored, error: cause)

@@ -2,14 +2,18 @@
 extension Engine {
     /// Makes sure that the key is still the run's, asking the store only if the lease may be over.
     func assureLease(of run: Run) async throws {
-        let (phase, leaseEnd) = run.withState { ($0.phase, $0.leaseEnd) }
-        guard phase == .held else { throw IdempotencyError.leaseLost(nil) }
-        if runtime.time.now() < leaseEnd { return }
-        switch await writer.write(.renew, of: run, .twice) {
-        case .written: return
-        case .lost, .ended, .refused: throw IdempotencyError.leaseLost(nil)
-        case .failed(let error): throw IdempotencyError.storeUnavailable(error)
+        // A reply may take longer than the lease that it grants: then it says nothing about now.
+        for _ in 1...3 {
+            let (phase, leaseEnd) = run.withState { ($0.phase, $0.leaseEnd) }
+            guard phase == .held else { throw IdempotencyError.leaseLost(nil) }
+            if runtime.time.now() < leaseEnd { return }
+            switch await writer.write(.renew, of: run, .twice) {
+            case .written: break
+            case .lost, .ended, .refused: throw IdempotencyError.leaseLost(nil)
+            case .failed(let error): throw IdempotencyError.storeUnavailable(error)
+            }
         }
+        throw IdempotencyError.slowerThanLease
     }
 
     /// Begins a step. Returns what an earlier attempt kept of it; `nil`: take it.

@@ -11,6 +11,13 @@ extension IdempotencyError {
         )
     }
 
+    static var slowerThanLease: IdempotencyError {
+        IdempotencyError(
+            .storeUnavailable,
+            "The store's replies take longer than the lease. Lengthen the lease, or have the store give up sooner."
+        )
+    }
+
     static var versionDidNotGrow: IdempotencyError {
         broken("The store answered a write with a version that is not greater than the one before")
     }

@@ -40,7 +40,9 @@ extension ConformanceRun {
                 isKnownWithoutEffect: false,
                 lease: reason == nil ? record.leaseNanoseconds : 0,
                 retention: .max,
-                checkpoints: []
+                checkpoints: [],
+                settlement: try Settlement(id: "incident '4711' é 🎉", settledBy: "alice\\; --"),
+                keyDigest: reason == nil ? 1 : .max
             )
             let key = try key("pending-\(reason.map { Int($0.rawValue) } ?? 0)")
             try await requireThere(record, try await write(record, key, "\(record)"), key)
