@@ -123,7 +123,13 @@ extension Engine {
             events.report(.replayed, key, stored)
             return .replay(value)
         case .failed(let failure):
-            events.report(.replayed, key, stored)
+            switch failure {
+            case .final, .retryable: events.report(.replayed, key, stored)
+            case .revoked: events.report(.refused, key, stored, error: IdempotencyError.revoked)
+            case .attemptsExhausted:
+                let error = IdempotencyError.attemptsExhausted(attempt, isKnownWithoutEffect: true)
+                events.report(.refused, key, stored, error: error)
+            }
             return .failed(failure, attempt: attempt)
         case .fingerprintMismatch:
             events.report(.mismatched, key, stored)
@@ -153,7 +159,7 @@ extension Engine {
     ) throws -> Acquisition {
         // There is a record, and it may say that the handler ran: no policy opens that.
         if let error = error as? IdempotencyError, error.isAboutAnswer {
-            if let run, error.code == .brokenStore { releaseLater(run) }
+            if let run { releaseLater(run) }
             throw error
         }
         var mayOpen = true

@@ -39,6 +39,7 @@ extension Engine {
         let call = Call(key: key, fingerprint: nil, policy: policy)
         let claimant = flights.makeLooseRun(call, enclosing: nil).claimant
         var found: StoredRecord?
+        var seen: RecordVersion?
         var failures = 0
         for _ in 0..<64 {
             do {
@@ -57,19 +58,21 @@ extension Engine {
                     guard known.record.claimant == claimant else { return status(known, nil) ?? .absent }
                     record = known.record
                 }
-                switch try await store.checkAndSet(key, expecting: found?.version, .write(record)) {
+                switch try await store.checkAndSet(key, expecting: found?.version, .write(record), after: seen) {
                 case .stored:
                     events.report(.revoked, key, .failed)
                     return .revoked(retentionRemaining: policy.retention)
                 case .conflict(let actual):
                     found = actual
+                    seen = actual.map { max($0.version, seen ?? $0.version) } ?? seen
                 }
             } catch {
                 events.report(error, of: key)
+                if let error = error as? IdempotencyError, error.isAboutAnswer { throw error }
                 failures += 1
                 guard failures < 3 else { throw IdempotencyError.storeUnavailable(error) }
                 do {
-                    found = try await store.load(key, notBefore: found?.version)
+                    found = try await store.load(key, notBefore: seen)
                 } catch {
                     throw IdempotencyError.storeUnavailable(error)
                 }

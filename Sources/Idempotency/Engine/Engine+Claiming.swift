@@ -7,10 +7,7 @@ extension Engine {
         var claiming = Claiming(run, deadline: deadline)
         defer {
             claiming.subscription?.cancel()
-            if let since = claiming.waitingSince {
-                let duration = Duration.nanoseconds(runtime.time.now() - since)
-                events.report(.waited, run.key, claiming.found, duration: duration)
-            }
+            endWait(&claiming)
         }
         do {
             return try await claim(&claiming)
@@ -35,7 +32,11 @@ extension Engine {
     struct Claiming {
         let run: Run
         /// What is stored, as far as we know.
-        var found: StoredRecord?
+        var found: StoredRecord? {
+            didSet { if let found { seen = max(found.version, seen ?? found.version) } }
+        }
+        /// The greatest version that was found, also if nothing was afterwards.
+        private(set) var seen: RecordVersion?
         /// Whose run we have waited for.
         var awaited: Claimant?
         let deadline: Nanoseconds
@@ -71,6 +72,7 @@ extension Engine {
             var asksHook = false
             switch decision {
             case .run(let next), .reconcile(let next), .exhaust(let next):
+                endWait(&claiming)
                 if case .reconcile = decision { asksHook = true }
                 if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
                 record = next
@@ -79,6 +81,7 @@ extension Engine {
                 flights.handOver(run)
                 return .inProgress(remaining: remaining)
             case .refused(let refusal):
+                endWait(&claiming)
                 guard let found = claiming.found else { throw IdempotencyError.contention }
                 // Whoever waits judges the same record by its own policy and payload.
                 defer { flights.resolve(run, .observed(found)) }
@@ -88,7 +91,7 @@ extension Engine {
             run.withState { $0.claimExpected = expected }
             let sentAt = runtime.time.now()
             let seen: StoredRecord?
-            switch await answer(to: record, expecting: expected, of: run) {
+            switch await answer(to: record, expecting: expected, after: claiming.seen, of: run) {
             case .success(.stored(let version)):
                 if case .exhaust = decision {
                     throw exhausted(run, StoredRecord(version: version, written: record))
@@ -110,13 +113,22 @@ extension Engine {
         }
     }
 
+    /// Reports that the wait for another interceptor's run is over, if there was one.
+    private func endWait(_ claiming: inout Claiming) {
+        guard let since = claiming.waitingSince else { return }
+        claiming.waitingSince = nil
+        let duration = Duration.nanoseconds(runtime.time.now() - since)
+        events.report(.waited, claiming.run.key, claiming.found, duration: duration)
+    }
+
     private func answer(
         to record: IdempotencyRecord,
         expecting expected: RecordVersion?,
+        after seen: RecordVersion?,
         of run: Run
     ) async -> Result<CheckAndSetResult, any Error> {
         do {
-            return .success(try await store.checkAndSet(run.key, expecting: expected, .write(record)))
+            return .success(try await store.checkAndSet(run.key, expecting: expected, .write(record), after: seen))
         } catch {
             return .failure(error)
         }
@@ -160,7 +172,7 @@ extension Engine {
         if Task.isCancelled { throw CancellationError() }
         guard claiming.failures < 3, Self.mayBeRepeated(error) else { throw StoreFailure(underlying: error) }
         do {
-            return try await store.load(key, notBefore: claiming.found?.version)
+            return try await store.load(key, notBefore: claiming.seen)
         } catch {
             events.report(error, of: key)
             throw StoreFailure(underlying: error)
@@ -168,7 +180,10 @@ extension Engine {
     }
 
     static func provesNothingWritten(_ error: any Error) -> Bool {
-        (error as? IdempotencyError)?.code == .capacityExceeded
+        guard let error = error as? IdempotencyError else { return false }
+        // What cannot be read was there instead.
+        return error.code == .capacityExceeded || error.code == .corruptRecord
+            || error.code == .unsupportedRecordVersion
     }
 
     private static func mayBeRepeated(_ error: any Error) -> Bool {

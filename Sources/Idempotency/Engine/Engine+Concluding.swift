@@ -111,7 +111,8 @@ extension Engine {
 
     func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {
         do {
-            let found = try await store.load(run.key, notBefore: run.stored?.version)
+            let seen = run.withState { $0.stored?.version ?? $0.claimExpected }
+            let found = try await store.load(run.key, notBefore: seen)
             // What the claim was to be written over proves nothing, be it a record or its absence: it may still land.
             if found?.version == run.withState({ $0.claimExpected }) { return .mayLand }
             guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .settled }
@@ -128,6 +129,7 @@ extension Engine {
             if case .fail(.retryable(.neverEntered), _) = event { events.report(.released, run.key, run.stored) }
             return .settled
         case .lost, .ended, .refused: return .settled
+        case .failed(let error as IdempotencyError) where error.isAboutAnswer: return .settled
         case .failed: return .unanswered
         }
     }

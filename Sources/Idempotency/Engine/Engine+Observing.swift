@@ -27,6 +27,7 @@ extension Engine {
     private func observe(_ run: Run) async throws -> Bool {
         let asked = run.call.claim(by: run.claimant)
         var found: StoredRecord?
+        var seen: RecordVersion?
         for _ in 0..<3 {
             let record: IdempotencyRecord
             switch RecordStateMachine.claim(found, asked) {
@@ -42,13 +43,14 @@ extension Engine {
             let expected = found?.version
             run.withState { $0.claimExpected = expected }
             let sentAt = runtime.time.now()
-            switch try await store.checkAndSet(run.key, expecting: expected, .write(record)) {
+            switch try await store.checkAndSet(run.key, expecting: expected, .write(record), after: seen) {
             case .stored(let version):
                 hold(record, version, by: run, sentAt: sentAt)
                 reportClaim(of: run, over: found)
                 return true
             case .conflict(let actual):
                 found = actual
+                seen = actual.map { max($0.version, seen ?? $0.version) } ?? seen
             }
         }
         return false

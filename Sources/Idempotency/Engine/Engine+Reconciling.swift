@@ -50,7 +50,7 @@ extension Engine {
         case .lost, .ended, .refused:
             throw IdempotencyError.leaseLost(nil)
         case .failed(let error):
-            throw IdempotencyError.storeUnavailable(error)
+            throw IdempotencyError.findingNotSaved(error)
         }
     }
 

@@ -10,7 +10,7 @@ extension Engine {
             switch await writer.write(.renew, of: run, .twice) {
             case .written: break
             case .lost, .ended, .refused: throw IdempotencyError.leaseLost(nil)
-            case .failed(let error): throw IdempotencyError.storeUnavailable(error)
+            case .failed(let error): throw IdempotencyError.leaseUncertain(error)
             }
         }
         throw IdempotencyError.slowerThanLease

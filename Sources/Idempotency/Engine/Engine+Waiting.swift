@@ -13,12 +13,12 @@ extension Engine {
         if run.withState({ $0.waitForAnother() }) {
             // The first time: whoever does not want to wait for runs need not wait for this one either.
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
-            if policy.waitNanoseconds > 0 {
-                claiming.waitingSince = runtime.time.now()
-                events.report(.waiting, run.key, known)
-            }
         }
         guard runtime.time.now() < deadline else { return known.remaining }
+        if claiming.waitingSince == nil {
+            claiming.waitingSince = runtime.time.now()
+            events.report(.waiting, run.key, known)
+        }
         var remaining = known.remainingNanoseconds
         // What was found a moment ago need not be read again, unless changes since then were told to nobody.
         var mustRead = claiming.subscription != nil
@@ -34,7 +34,7 @@ extension Engine {
             }
             if mustRead {
                 do {
-                    let seen = try await store.load(run.key, notBefore: known.version)
+                    let seen = try await store.load(run.key, notBefore: claiming.seen)
                     guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
                         claiming.found = seen
                         return nil

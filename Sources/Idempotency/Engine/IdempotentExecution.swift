@@ -34,11 +34,13 @@ public struct IdempotentExecution: Sendable {
     /// protection: the store was down and the policy fails open, or the operation's mode is off or observes only.
     public var token: FencingToken? { run?.withState { $0.token } }
 
-    /// Which attempt of the key this is; the first is 1.
+    /// Which attempt of the key this is; the first is 1. Counted anew after a person has set the key free to run again.
     public var attempt: Int { run?.withState { $0.stored?.record.attempt } ?? 1 }
 
     /// Whether an earlier attempt of this key was begun.
-    public var isRerun: Bool { attempt > 1 }
+    public var isRerun: Bool {
+        attempt > 1 || run?.withState { $0.stored?.record.settlement != nil } ?? false
+    }
 
     /// How long the lease holds without renewal, by this process's clock and on the safe side; zero once it is lost.
     /// `nil` if the handler runs without protection.

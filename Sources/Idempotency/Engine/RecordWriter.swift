@@ -122,7 +122,10 @@ final class RecordWriter: Sendable {
                 run.withState { $0.replyLost() }
                 events.report(error, of: run.key)
                 // It will not get better, and it is not for us to write over.
-                if let error = error as? IdempotencyError, error.isAboutAnswer { return .failed(error) }
+                if let error = error as? IdempotencyError, error.isAboutAnswer {
+                    if error.code == .unsupportedRecordVersion { run.withState { $0.giveUpRenewing() } }
+                    return .failed(error)
+                }
                 if stopsWhenCancelled, Task.isCancelled { return nil }
                 guard await pause(after: failures, run, persistence) else { return .failed(error) }
             }

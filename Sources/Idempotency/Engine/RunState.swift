@@ -25,6 +25,8 @@ struct RunState {
     private(set) var startedAt: Nanoseconds = 0
     /// When the lease is to be renewed; far away while no renewal is wanted.
     private(set) var renewalDue = Nanoseconds.max
+    /// When renewals end, whatever the handler does.
+    private var renewUntil = Nanoseconds.max
     private var isRenewing = false
     /// Whether a write's reply was lost, so that the store has to be read before the next write.
     private(set) var isUncertain = false
@@ -88,8 +90,18 @@ struct RunState {
         isUncertain = false
         leaseEnd = sentAt.addingClamped(written.record.leaseNanoseconds)
         // Two renewals may fail before the lease is over.
-        let due = sentAt.addingClamped(written.record.leaseNanoseconds / 3)
+        self.renewUntil = renewUntil
+        planRenewal(sentAt.addingClamped(written.record.leaseNanoseconds / 3))
+    }
+
+    private mutating func planRenewal(_ due: Nanoseconds) {
         renewalDue = due < renewUntil ? due : .max
+    }
+
+    /// The record is a newer release's: it is not for this one to renew.
+    mutating func giveUpRenewing() {
+        renewUntil = .min
+        renewalDue = .max
     }
 
     /// A record with our claimant was read: go on from its version.
@@ -105,13 +117,15 @@ struct RunState {
     }
 
     mutating func renewalFailed(nextTry: Nanoseconds) {
-        if renewalDue != .max { renewalDue = nextTry }
+        if renewalDue != .max { planRenewal(nextTry) }
     }
 
     /// Takes on a renewal that is due, unless one is on its way.
     mutating func takeRenewal(dueAt now: Nanoseconds, nextTry: Nanoseconds) -> Bool {
         guard phase == .held, renewalDue <= now else { return false }
-        renewalDue = nextTry
+        planRenewal(nextTry)
+        // The call may come late, when the machine was asleep.
+        guard now < renewUntil else { return false }
         guard !isRenewing else { return false }
         isRenewing = true
         return true

@@ -43,8 +43,8 @@ extension IdempotencyError {
     static var idUsedBefore: IdempotencyError {
         IdempotencyError(
             .invalidSettlement,
-            "This settlement's id was used for this key before, for another finding or by somebody else. Nothing was "
-                + "changed; look at the record, and use a new id for a new decision."
+            "This settlement's id was used for this key before: for another finding, by somebody else, or for a run before "
+                + "the last. Nothing was changed; look at the record, and use a new id for a new decision."
         )
     }
 
@@ -57,7 +57,7 @@ extension IdempotencyError {
         )
     }
 
-    static func settlementUncertain(_ cause: any Error) -> IdempotencyError {
+    static func settlementUncertain(_ cause: (any Error)?) -> IdempotencyError {
         IdempotencyError(
             .storeUnavailable,
             "The store did not answer, and the settlement may have been made or not. Repeat it with the same version and "
@@ -146,12 +146,32 @@ extension IdempotencyError {
         )
     }
 
+    /// The store did not answer a call, whose handler has not been entered. What it did answer, and cannot be used, stays
+    /// what it is.
     static func storeUnavailable(_ cause: any Error) -> IdempotencyError {
-        IdempotencyError(
-            .storeUnavailable,
-            "The store did not answer. The handler did not run; retry with the same key.",
-            cause: cause
+        unavailable("The store did not answer. The handler did not run; retry with the same key.", cause)
+    }
+
+    /// The store did not answer a run that asked whether the key is still its own.
+    static func leaseUncertain(_ cause: any Error) -> IdempotencyError {
+        unavailable(
+            "The store did not answer, and whether the key is still this run's is not known. Make no further effect.",
+            cause
         )
+    }
+
+    /// The store did not answer when it was told what a reconcile hook had found out.
+    static func findingNotSaved(_ cause: any Error) -> IdempotencyError {
+        unavailable(
+            "The reconcile hook has answered, and the store could not be told. The handler did not run; retry with the same "
+                + "key, and the hook is asked again.",
+            cause
+        )
+    }
+
+    private static func unavailable(_ message: String, _ cause: any Error) -> IdempotencyError {
+        if let cause = cause as? IdempotencyError, cause.isAboutAnswer { return cause }
+        return IdempotencyError(.storeUnavailable, message, cause: cause)
     }
 
     static var nonCodableResult: IdempotencyError {

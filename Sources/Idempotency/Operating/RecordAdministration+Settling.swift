@@ -26,43 +26,37 @@ extension RecordAdministration {
         settlement: Settlement,
         policy: OperationPolicy = .standard
     ) async throws -> SettlementResult {
-        let state = try state(after: finding, limit: policy.maximumResultSize)
+        let request = RecordStateMachine.SettlementRequest(
+            version: version,
+            state: try state(after: finding, limit: policy.maximumResultSize),
+            settlement: settlement,
+            retention: policy.retentionNanoseconds
+        )
         var failures = 0
-        var hasSent = false
+        // Whether a write of this call may have settled the key, although its reply was lost.
+        var mayHaveSettled = false
         for _ in 0..<64 {
             do {
-                // What is there decides each time anew: after a lost reply it may be this settlement.
-                guard let found = try await store.load(key) else { return .changed(nil) }
-                let record: IdempotencyRecord
-                // What is there of a settlement that this call has sent is this call's.
-                var isRepetition = false
-                if found.version == version {
-                    switch RecordStateMachine.settle(
-                        found,
-                        as: state,
-                        by: settlement,
-                        retention: policy.retentionNanoseconds
-                    ) {
-                    case .success(let settled): record = settled
-                    case .failure: return isSettled(found, by: settlement) ? .alreadySettled : .notUnknown(found)
-                    }
-                } else {
-                    guard isSettled(found, by: settlement) else { return .changed(found) }
-                    // Somebody has claimed the key since: more is not to be seen.
-                    guard found.record.claimant == settlement.claimant else { return .alreadySettled }
-                    guard found.record.settlement == settlement, isSameFinding(found.record.state, state) else {
-                        throw IdempotencyError.idUsedBefore
-                    }
-                    // Seen is not yet durable: it counts once a write upon it is acknowledged.
-                    record = found.record
-                    isRepetition = !hasSent
+                guard let found = try await store.load(key) else {
+                    if mayHaveSettled { throw IdempotencyError.settlementUncertain(nil) }
+                    return .changed(nil)
                 }
-                hasSent = true
-                let answer = try await store.checkAndSet(key, expecting: found.version, .write(record))
-                guard case .stored(let stored) = answer else { continue }
-                if isRepetition { return .alreadySettled }
-                events.report(.settled, key, StoredRecord(version: stored, written: record))
-                return .settled(stored)
+                switch RecordStateMachine.settle(found, request) {
+                case .settle(let record):
+                    mayHaveSettled = true
+                    if let stored = try await write(record, under: key, over: found.version) {
+                        return settled(key, stored, record)
+                    }
+                    // Refused for certain: somebody else was there first, unless an earlier try of this call's was.
+                    mayHaveSettled = failures > 0
+                case .confirm(let record):
+                    guard let stored = try await write(record, under: key, over: found.version) else { continue }
+                    return mayHaveSettled ? settled(key, stored, record) : .alreadySettled
+                case .alreadySettled: return .alreadySettled
+                case .idUsedBefore: throw IdempotencyError.idUsedBefore
+                case .changed: return .changed(found)
+                case .notUnknown: return .notUnknown(found)
+                }
             } catch {
                 if let error = error as? IdempotencyError, error.code == .invalidSettlement { throw error }
                 events.report(error, of: key)
@@ -74,19 +68,24 @@ extension RecordAdministration {
         throw IdempotencyError.contention
     }
 
-    private func isSettled(_ found: StoredRecord, by settlement: Settlement) -> Bool {
-        found.record.settlement.map { UTF8Text.areEqual($0.id, settlement.id) } ?? false
+    /// `nil`: something else is there by now.
+    private nonisolated(nonsending) func write(
+        _ record: IdempotencyRecord,
+        under key: IdempotencyKey,
+        over version: RecordVersion
+    ) async throws -> RecordVersion? {
+        let answer = try await store.checkAndSet(key, expecting: version, .write(record))
+        if case .stored(let stored) = answer { return stored }
+        return nil
     }
 
-    /// Whether a finding may have been made of the same one before. A result is not compared: a codec may write it otherwise
-    /// the next time.
-    private func isSameFinding(_ left: IdempotencyRecord.State, _ right: IdempotencyRecord.State) -> Bool {
-        switch (left, right) {
-        case (.done(let left), .done(let right)): (left == .void) == (right == .void)
-        case (.failed(.final(let left, _)), .failed(.final(let right, _))): UTF8Text.areEqual(left, right)
-        case (.failed(.retryable), .failed(.retryable)): true
-        default: false
-        }
+    private func settled(
+        _ key: IdempotencyKey,
+        _ version: RecordVersion,
+        _ record: IdempotencyRecord
+    ) -> SettlementResult {
+        events.report(.settled, key, StoredRecord(version: version, written: record))
+        return .settled(version)
     }
 
     private func state(after finding: SettlementFinding, limit: Int) throws -> IdempotencyRecord.State {

@@ -39,13 +39,23 @@ public struct RecordAdministration: Sendable {
     ///   - query: Which records.
     ///   - cursor: Where the page before ended; `nil`: the first page.
     ///   - limit: How many records a page holds, about; at least 1.
-    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor``, or what the store throws.
+    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor``, with
+    ///   ``IdempotencyError/Code/brokenStore`` if a record is listed under another key, or what the store throws.
     public nonisolated(nonsending) func list(
         _ query: RecordQuery = RecordQuery(),
         after cursor: RecordCursor? = nil,
         limit: Int = 100
     ) async throws -> RecordPage {
-        try await listableStore.list(query, after: cursor, limit: max(1, limit))
+        let page = try await listableStore.list(query, after: cursor, limit: max(1, limit))
+        for listed in page.records {
+            do {
+                try CheckedStore.check(listed.stored, under: listed.key)
+            } catch {
+                events.report(error, of: listed.key)
+                throw error
+            }
+        }
+        return page
     }
 
     /// What is stored under one key, with the version that ``settle(_:version:as:settlement:policy:)`` and
@@ -56,7 +66,12 @@ public struct RecordAdministration: Sendable {
     /// - Throws: What the store throws; ``IdempotencyError`` with ``IdempotencyError/Code/brokenStore`` if its answer is about
     ///   another key.
     public nonisolated(nonsending) func record(of key: IdempotencyKey) async throws -> StoredRecord? {
-        try await store.load(key)
+        do {
+            return try await store.load(key)
+        } catch {
+            events.report(error, of: key)
+            throw error
+        }
     }
 
     /// Removes a record, so that its key counts as new.
@@ -67,7 +82,15 @@ public struct RecordAdministration: Sendable {
     /// - Returns: Whether it was removed; `false`: it has changed meanwhile, or is gone.
     /// - Throws: What the store throws.
     public nonisolated(nonsending) func remove(_ key: IdempotencyKey, version: RecordVersion) async throws -> Bool {
-        if case .stored = try await store.checkAndSet(key, expecting: version, .remove) { true } else { false }
+        do {
+            // Not through the checked store: the version is the caller's word, and may be one that the store never had.
+            let answer = try await listableStore.checkAndSet(key, expecting: version, .remove)
+            if case .stored = answer { return true }
+            return false
+        } catch {
+            events.report(error, of: key)
+            throw error
+        }
     }
 
     /// Removes all records of a tenant or a principal, but those that are being run.
@@ -86,7 +109,7 @@ public struct RecordAdministration: Sendable {
         var (removed, left) = (0, 0)
         var cursor: RecordCursor?
         repeat {
-            let page = try await listableStore.list(query, after: cursor, limit: 500)
+            let page = try await list(query, after: cursor, limit: 500)
             for record in page.records {
                 if record.state != .inProgress, try await remove(record.key, version: record.stored.version) {
                     removed += 1

@@ -51,3 +51,22 @@ public struct RecordQuery: Hashable, Sendable {
         return true
     }
 }
+
+@available(Idempotency 0.1, *)
+extension RecordQuery: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The states, the operation and the age; neither tenant nor principal, which may name a person.
+    public var description: String {
+        var text = states.map(\.rawValue).sorted().joined(separator: ", ")
+        if let operation { text += ", of \(operation)" }
+        if tenant != nil { text += ", of a tenant" }
+        if principal != nil { text += ", of a principal" }
+        if minimumAge > .zero { text += ", at least \(minimumAge) old" }
+        return text
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without tenant and principal.
+    public var customMirror: Mirror { Mirror(self, children: ["query": description], displayStyle: .struct) }
+}

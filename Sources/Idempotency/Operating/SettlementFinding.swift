@@ -10,3 +10,22 @@ public enum SettlementFinding: Sendable {
     /// The effect surely did not happen: the next call runs the handler again.
     case runAgain
 }
+
+@available(Idempotency 0.1, *)
+extension SettlementFinding: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The kind; never a result or what a failure holds.
+    public var description: String {
+        switch self {
+        case .done: "done"
+        case .doneWithoutResult: "doneWithoutResult"
+        case .failed(let failure): "failed(\(type(of: failure).failureName))"
+        case .runAgain: "runAgain"
+        }
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without a result.
+    public var customMirror: Mirror { Mirror(self, children: ["finding": description], displayStyle: .enum) }
+}

@@ -3,7 +3,7 @@
 public enum SettlementResult: Sendable {
     /// The key is settled. The version is that of the record it left.
     case settled(RecordVersion)
-    /// A settlement with this id was made before. Nothing changed.
+    /// A settlement with this id was made before, and stands as it was made, or the key has been claimed since.
     case alreadySettled
     /// The record is not the one that was looked at: this is there now (`nil`: nothing). Nothing changed; look again.
     case changed(StoredRecord?)

@@ -25,7 +25,7 @@
 /// takes no event at all. A claim that is given back (`fail` as never entered) goes back to what it was: retryable, or
 /// unknown if only the hook was to be asked.
 /// ⁴ What a person found out; "may run again" is a retryable failure, without effect. A retryable failure that is known to be
-/// without effect is refused: there is nothing to find out. Used-up attempts count anew from there on.
+/// without effect is refused: there is nothing to find out. Attempts count anew from there on.
 @available(Idempotency 0.1, *)
 enum RecordStateMachine {
     /// What a claim brings along.
@@ -254,39 +254,6 @@ enum RecordStateMachine {
         }
     }
 
-    /// Decides a settlement by hand.
-    ///
-    /// - Parameter state: What was found out: done, failed for good, or a retryable failure, to run again.
-    static func settle(
-        _ stored: StoredRecord,
-        as state: IdempotencyRecord.State,
-        by settlement: Settlement,
-        retention: Nanoseconds
-    ) -> Result<IdempotencyRecord, EventRefused> {
-        var record = stored.record
-        switch record.state {
-        case .done(let value): return .failure(EventRefused(.done(value)))
-        case .failed(.retryable(let reason)) where reason == .threw || !record.isKnownWithoutEffect: break
-        case .failed(let failure): return .failure(EventRefused(.failed(failure)))
-        case .pending where stored.remainingNanoseconds > 0: return .failure(EventRefused(.inProgress))
-        case .pending: break
-        }
-        if record.tokenNumber == 0 { record.tokenNumber = stored.version.rawValue }
-        if case .failed(.retryable) = state {
-            record.isKnownWithoutEffect = true
-            if record.state == .pending(unknown: .attemptsExhausted) {
-                // As before the attempts were used up, and the policy made the strictest for that.
-                record.attemptNumber = 0
-                record.lapsePolicy = .rerun
-            }
-        }
-        record.state = state
-        record.claimant = settlement.claimant
-        record.settlement = settlement
-        finish(&record, retention)
-        return .success(record)
-    }
-
     /// A refusal in the shape that `Result` asks for.
     struct EventRefused: Error, Equatable {
         let refusal: Refusal
@@ -337,7 +304,7 @@ enum RecordStateMachine {
         )
     }
 
-    private static func finish(_ record: inout IdempotencyRecord, _ retention: Nanoseconds) {
+    static func finish(_ record: inout IdempotencyRecord, _ retention: Nanoseconds) {
         record.leaseNanoseconds = 0
         record.retentionNanoseconds = retention
         // A retryable failure keeps its steps for the next attempt; a final answer needs them no more.

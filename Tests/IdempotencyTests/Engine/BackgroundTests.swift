@@ -32,6 +32,57 @@ struct BackgroundTests {
         _ = try await long.value
     }
 
+    @Test("Renewals that fail end with the maximum run time as those do that succeed")
+    func failedRenewalsEnd() async throws {
+        let node = Node(try OperationPolicy(lease: .seconds(30), maximumRunTime: .seconds(60)))
+        let finish = Gate()
+        let run = await node.run(key(), until: finish)
+        node.store.loseRenewals()
+        // After a third of the lease, and then each sixth of it: at 10 s, 15 s, …, 55 s.
+        for count in 1...10 {
+            await node.clock.waitForSleeper(within: .seconds(10))
+            _ = node.clock.advanceToNextSleeper()
+            await node.log.wait(for: .notRenewed, count: count)
+        }
+        #expect(node.interceptor.engine.timers.count == 0)
+        node.store.revive()
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+    }
+
+    @Test("A renewal that a stopped machine sleeps through is not made up for after the maximum run time")
+    func lateRenewal() async throws {
+        let node = Node(try OperationPolicy(lease: .seconds(30), maximumRunTime: .seconds(30)))
+        let finish = Gate()
+        let run = await node.run(key(), until: finish)
+        await node.clock.waitForSleeper(within: .seconds(10))
+        let writes = node.store.writes
+        node.clock.advance(by: .seconds(100))
+        // The keeper has looked when what it was woken by is over.
+        while node.interceptor.engine.timers.count > 0 { await Task.yield() }
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+        #expect(node.store.writes == writes + 1)
+        #expect(node.log.count(.renewed) == 0)
+    }
+
+    @Test("The record of a newer release is not asked for again and again by the run that lost it")
+    func newerRecordIsNotRenewed() async throws {
+        let node = Node(try OperationPolicy(lease: .seconds(30), maximumRunTime: .seconds(600)))
+        let finish = Gate()
+        let run = await node.run(key(), until: finish)
+        node.store.disturb(write: 1, .fail(IdempotencyError(code: .unsupportedRecordVersion, message: "test")))
+        await node.clock.waitForSleeper(within: .seconds(10))
+        _ = node.clock.advanceToNextSleeper()
+        await node.log.wait(for: .notRenewed)
+        // What the keeper had planned before it knew is the last.
+        _ = node.clock.advanceToNextSleeper()
+        while node.interceptor.engine.timers.count > 0 { await Task.yield() }
+        #expect(node.log.count(.notRenewed) == 1)
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+    }
+
     @Test("An earlier look takes the place of a later one")
     func earlierLook() {
         let node = Node()

@@ -133,6 +133,101 @@ struct BrokenAnswerTests {
         #expect(try await node.another().interceptor.outcome(key: key()) { _ in "no" }.isReplay("A"))
     }
 
+    @Test("A version that fell while the key was away for a moment runs nothing, and hands out no older token")
+    func olderAcrossAbsence() async throws {
+        _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
+        node.store.disturb(write: 2, .answer(.conflict(nil)))
+        node.store.disturb(write: 3, .answer(.stored(RecordVersion(rawValue: 1))))
+        try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("An older record that a waiting call meets after the key was away for a moment is not replayed")
+    func olderAfterWaiting() async throws {
+        let before = Node()
+        _ = try await before.interceptor.idempotent(key: key()) { _ in "an older life's" }
+        let old = try #require(try await before.memory.load(key()))
+        let finish = Gate()
+        let running = await node.run(key(), until: finish)
+        let waiting = node.another(seed: 3)
+        waiting.store.disturb(load: 1, .answer(.conflict(nil)))
+        let older = StoredRecord(version: RecordVersion(rawValue: 1), record: old.record, remaining: old.remaining)
+        waiting.store.disturb(write: 2, .answer(.conflict(older)))
+        let task = waiting.interceptor.start(key()) { _ in "no" }
+        await waiting.log.wait(for: .waiting)
+        waiting.clock.advance(by: .seconds(2))
+        #expect(await refusal { _ = try await task.value } == .brokenStore)
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+    }
+
+    @Test("A revocation that is answered with another's record revokes nothing, and is called what it is")
+    func revocation() async throws {
+        let another = try await another()
+        node.store.disturb(write: 1, .answer(.conflict(another)))
+        try await expectBroken { _ = try await node.interceptor.revoke(key: key()) }
+        #expect(try await node.memory.load(key()) == nil)
+    }
+
+    @Test("A run that asks for its lease, and a hook's answer that is recorded, are told what the store did")
+    func leaseAndFinding() async throws {
+        let another = try await another()
+        let asked = await refusal {
+            _ = try await node.interceptor.idempotent(key: key()) { execution in
+                node.store.loseRenewals()
+                node.clock.advance(by: .seconds(31))
+                node.store.revive()
+                for number in 1...3 {
+                    node.store.disturb(write: number, .answer(.conflict(another)))
+                    node.store.disturb(load: number, .answer(.conflict(another)))
+                }
+                try await execution.checkLease()
+                return "no"
+            }
+        }
+        #expect(asked == .brokenStore)
+
+        let policy = try OperationPolicy(lease: .seconds(30), lapse: .reconcile { _ in .done("A") })
+        let hooked = Node(policy)
+        _ = try await hooked.interceptor.idempotent(key: key("another")) { _ in "another's result" }
+        let other = try #require(try await hooked.memory.load(key("another")))
+        _ = try? await hooked.interceptor.idempotent(key: key()) { _ -> String in throw Boom() }
+        hooked.store.disturb(write: 3, .answer(.conflict(other)))
+        #expect(await refusal { _ = try await hooked.interceptor.idempotent(key: key()) { _ in "no" } } == .brokenStore)
+    }
+
+    @Test("A claim whose record cannot be looked up is given back, and does not block its key for a lease")
+    func unreadableLookUp() async throws {
+        node.store.disturb(write: 1, .loseReply)
+        node.store.disturb(load: 1, .fail(IdempotencyError(code: .corruptRecord, message: "test")))
+        #expect(
+            await refusal { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+                == .corruptRecord
+        )
+        await node.log.wait(for: .released)
+        #expect(try await node.memory.load(key())?.state == .retryable)
+    }
+
+    @Test("What a background write is answered falsely is not asked again, and holds up no other key")
+    func background() async throws {
+        let look = Gate()
+        node.store.disturb(load: 2, .hold(look))
+        for number in 1...4 {
+            node.store.disturb(write: 1, .loseReply)
+            node.store.disturb(load: 1, .failBefore)
+            let closed = node.interceptor.applying(try OperationPolicy(lease: .seconds(30)))
+            _ = try? await closed.idempotent(key: key("k\(number)")) { _ in runs.add() }
+            // Its first look is held up, so that all four are still to be given back at the shutdown.
+            if number == 1 { await node.store.waitForLoads(2) }
+        }
+        for number in 1...3 { node.store.disturb(write: number, .answer(.stored(RecordVersion(rawValue: 1)))) }
+        async let left = node.interceptor.shutdown(within: .seconds(1000))
+        look.open()
+        #expect(await left == 0)
+        // Whichever came last.
+        #expect(node.log.count(.storeBroken) == 3)
+        #expect(node.log.count(.released) == 1)
+    }
+
     @Test("A record of a release whose records did not say whose they are is taken for its key's")
     func recordOfFormat1() async throws {
         let another = try await another()

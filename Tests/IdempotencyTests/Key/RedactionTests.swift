@@ -62,6 +62,9 @@ struct RedactionTests {
             error: Careless(text: payload)
         )
         subjects.append(("event", event))
+        subjects.append(("finding", SettlementFinding.done(payload)))
+        subjects.append(("query", RecordQuery(operation: "charge", tenant: Self.tenant, principal: Self.principal)))
+        subjects.append(("settlement", try Settlement(id: "incident-1", settledBy: Self.principal)))
         return subjects
     }
 

@@ -242,6 +242,35 @@ struct EventTests {
         #expect(Set(IdempotencyEvent.Kind.allCases.map(\.description)).count == IdempotencyEvent.Kind.allCases.count)
     }
 
+    @Test("A wait ends before the hook is asked: what that takes is not waiting")
+    func waitAndHook() async throws {
+        let clock = Shared<ManualClock?>(nil)
+        let hook: OperationPolicy.ReconcileHook = { _ in
+            clock.value?.advance(by: .seconds(20))
+            return .done("A")
+        }
+        let node = Node(try Self.policy(lapse: .reconcile(hook)))
+        clock.update { [clock = node.clock] in $0 = clock }
+        let other = node.another(seed: 3)
+        let finish = Gate()
+        node.store.loseRenewals()
+        let running = await node.run(key(), until: finish)
+        let waiting = other.interceptor.start(key()) { _ in "no" }
+        await other.log.wait(for: .waiting)
+        for _ in 1...30 {
+            await node.clock.waitForSleeper(within: .seconds(1))
+            node.clock.advance(by: .seconds(1))
+        }
+        #expect(try await waiting.value.isReplay("A"))
+        let kinds = other.log.events.map(\.kind)
+        #expect(kinds == [.waiting, .waited, .takenOver, .replayed])
+        let waited = try #require(other.log.events.first { $0.kind == .waited })
+        #expect(waited.duration == .seconds(30))
+        #expect(waited.state == .lapsed)
+        finish.open()
+        _ = try? await running.value
+    }
+
     @Test("A call that is refused tells why by its error's code")
     func refusals() async throws {
         let crowded = Node(try Self.policy(maximumWaiters: 0))
@@ -253,6 +282,18 @@ struct EventTests {
         finish.open()
         _ = try await task.value
         #expect(crowded.log.refusals == [.tooManyWaiters])
+
+        let harmless = Node(try Self.policy(maximumAttempts: 1))
+        for _ in 1...3 {
+            _ = try? await harmless.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
+        }
+        #expect(harmless.log.refusals == [.attemptsExhausted, .attemptsExhausted])
+
+        let revoked = Node()
+        try await revoked.interceptor.revoke(key: key())
+        _ = try? await revoked.interceptor.idempotent(key: key()) { _ in 1 }
+        #expect(revoked.log.refusals == [.revoked])
+        #expect(revoked.log.count(.replayed) == 0)
 
         let capped = Node(try Self.policy(maximumAttempts: 1))
         for _ in 1...3 { _ = try? await capped.interceptor.idempotent(key: key()) { _ -> Int in throw Boom() } }

@@ -150,6 +150,101 @@ struct SettlingTests {
         #expect(again.word == "already settled")
     }
 
+    @Test("Free to run again means that it runs, whatever the cap on attempts is", arguments: [false, true])
+    func runAgainUnderACap(_ isStrict: Bool) async throws {
+        let policy = try OperationPolicy(lease: .seconds(30), lapse: isStrict ? .refuse : .rerun, maximumAttempts: 1)
+        let interceptor = try interceptor().applying(policy)
+        let version = try await leaveUnknown(interceptor)
+        _ = try await administration().settle(key(), version: version, as: .runAgain, settlement: settlement)
+        let attempt = try await interceptor.idempotent(key: key()) { "\($0.attempt), a re-run: \($0.isRerun)" }
+        #expect(attempt == "1, a re-run: true")
+    }
+
+    @Test("One id settles one incident: after the next one it is refused, and nothing runs a third time")
+    func oneIncident() async throws {
+        let interceptor = try interceptor()
+        for isFirst in [true, false] {
+            let version = try await leaveUnknown(interceptor)
+            let administration = administration()
+            let code = await refusal {
+                _ = try await administration.settle(key(), version: version, as: .runAgain, settlement: settlement)
+            }
+            #expect(code == (isFirst ? nil : .invalidSettlement))
+        }
+        #expect(log.count(.settled) == 1)
+        #expect(await refusal { _ = try await interceptor.idempotent(key: key()) { _ in "third" } } == .outcomeUnknown)
+    }
+
+    @Test("A repetition that fails on its way is still a repetition, and reports nothing")
+    func repeatedWithAFault() async throws {
+        let version = try await leaveUnknown(interceptor())
+        _ = try await administration().settle(key(), version: version, as: .done("A"), settlement: settlement)
+        let faulty = FaultInjectingStore(memory, clock: clock, lateness: .zero, executor: globalConcurrentExecutor)
+        faulty.inject(.failBefore, at: 1, of: .checkAndSet)
+        let administration = RecordAdministration(store: Listing(faulty, memory), observer: log)
+        let result = try await administration.settle(key(), version: version, as: .done("A"), settlement: settlement)
+        #expect(result.word == "already settled")
+        #expect(log.count(.settled) == 1)
+    }
+
+    @Test("To repeat a settlement does not keep its record for longer")
+    func retentionStays() async throws {
+        let version = try await leaveUnknown(interceptor())
+        let policy = try OperationPolicy(retention: .seconds(1000))
+        for _ in 1...9 {
+            _ = try await administration().settle(
+                key(),
+                version: version,
+                as: .done("A"),
+                settlement: settlement,
+                policy: policy
+            )
+            clock.advance(by: .seconds(100))
+        }
+        #expect(try await memory.load(key())?.remaining == .seconds(100))
+    }
+
+    @Test("A settlement that may have been made and is gone since is not called another's change")
+    func goneSince() async throws {
+        let version = try await leaveUnknown(interceptor())
+        let faulty = FaultInjectingStore(memory, clock: clock, lateness: .zero, executor: globalConcurrentExecutor)
+        faulty.inject(.loseReply, at: 1, of: .checkAndSet)
+        let memory = memory
+        let administration = RecordAdministration(
+            store: Listing(faulty, memory),
+            observer: EventLog { kind in
+                // Between the lost reply and the look at what is there, all of it expires.
+                if kind == .storeFailed { clock.advance(by: .seconds(90_000)) }
+            }
+        )
+        #expect(
+            await refusal {
+                _ = try await administration.settle(key(), version: version, as: .done("A"), settlement: settlement)
+            } == .storeUnavailable
+        )
+    }
+
+    @Test("Another version than the store has is no sign of a broken store, and removes nothing")
+    func removeAnotherVersion() async throws {
+        _ = try await interceptor().idempotent(key: key()) { _ in "A" }
+        let version = try #require(try await memory.load(key())).version
+        for other in [version.rawValue + 5, version.rawValue - 1, .max, 1] {
+            #expect(try await administration().remove(key(), version: RecordVersion(rawValue: other)) == false)
+        }
+        #expect(log.events.isEmpty)
+    }
+
+    @Test("What an operator reads of another key is an error and an event, by key and by page")
+    func anotherRecord() async throws {
+        _ = try await interceptor().idempotent(key: key("another")) { _ in "A" }
+        let another = try #require(try await memory.load(key("another")))
+        let administration = RecordAdministration(store: MixedUpListing(another), observer: log)
+        #expect(await refusal { _ = try await administration.record(of: key()) } == .brokenStore)
+        #expect(await refusal { _ = try await administration.list() } == .brokenStore)
+        #expect(await refusal { _ = try await administration.erase(RecordQuery(tenant: "t")) } == .brokenStore)
+        #expect(log.count(.storeBroken) == 3)
+    }
+
     @Test("The id of one finding is refused for another, and for another person's")
     func idUsedBefore() async throws {
         let version = try await leaveUnknown(interceptor())
@@ -258,6 +353,7 @@ struct SettlingTests {
         arguments: StoreFault.allCases
     )
     func lostReply(_ fault: StoreFault) async throws {
+        var settlements = 0
         for number in 1...3 {
             let key = key("k-\(number)")
             let interceptor = try interceptor()
@@ -272,8 +368,11 @@ struct SettlingTests {
             faulty.inject(fault, at: number)
             let administration = RecordAdministration(store: Listing(faulty, memory), observer: log)
             let result = try await administration.settle(key, version: version, as: .done("A"), settlement: settlement)
-            #expect(result.word == "settled")
-            #expect(log.count(.settled) == number)
+            // A request that is repeated on its way is told what the first one did, like one of somebody else's.
+            let isTold = fault == .applyTwice && number == 2
+            if !isTold { settlements += 1 }
+            #expect(result.word == (isTold ? "already settled" : "settled"))
+            #expect(log.count(.settled) == settlements)
             #expect(try await interceptor.outcome(key: key) { _ in "no" }.isReplay("A"))
         }
     }
@@ -324,6 +423,32 @@ extension SettlementResult {
         case .notUnknown(let found): "not unknown: \(found.state)"
         }
     }
+}
+
+/// A store that shows one record under every key.
+private struct MixedUpListing: ListableIdempotencyStore {
+    let record: StoredRecord
+
+    init(_ record: StoredRecord) { self.record = record }
+
+    nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? { record }
+
+    nonisolated(nonsending) func checkAndSet(
+        _ key: IdempotencyKey,
+        expecting expected: RecordVersion?,
+        _ change: RecordChange
+    ) async throws -> CheckAndSetResult { .conflict(record) }
+
+    nonisolated(nonsending) func list(
+        _ query: RecordQuery,
+        after cursor: RecordCursor?,
+        limit: Int
+    ) async throws -> RecordPage {
+        RecordPage(records: [ListedRecord(key: key("this"), stored: record, age: .zero)], next: nil)
+    }
+
+    nonisolated(nonsending) func purge(limit: Int) async throws -> Int { 0 }
+    nonisolated(nonsending) func check() async throws {}
 }
 
 /// A store whose calls can be disturbed, listed past the disturbance.

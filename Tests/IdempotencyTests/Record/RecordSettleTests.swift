@@ -10,7 +10,7 @@ struct RecordSettleTests {
         .failed(.retryable(.didNotHappen)),
     ]
 
-    /// `unknown unless ok`: settled, unless every attempt is known to be without effect.
+    /// "uncertain": settled, unless every attempt is known to be without effect.
     static let table = WordTable(
         """
         live                    | busy
@@ -38,49 +38,97 @@ struct RecordSettleTests {
             guard let stored = situation.stored else { continue }
             let word = try #require(Self.table[situation.description, 0])
             for finding in Self.findings {
-                let outcome = RecordStateMachine.settle(stored, as: finding, by: settlement, retention: 8000)
-                if outcome != expected(word, finding, stored.record) {
-                    wrong.append("\(situation), \(finding): \(outcome)")
+                let decision = RecordStateMachine.settle(stored, request(finding))
+                if decision != expected(word, finding, stored.record) {
+                    wrong.append("\(situation), \(finding): \(decision)")
                 }
+                // Another version than the one looked at, whatever it is.
+                #expect(RecordStateMachine.settle(stored, request(finding, version: 76)) == .changed)
             }
         }
         #expect(wrong.count == 0, "\(wrong.count) cells, the first: \(wrong.first ?? "")")
+    }
+
+    private func request(
+        _ finding: IdempotencyRecord.State,
+        version: UInt64 = RecordSituation.version.rawValue,
+        by settlement: Settlement? = nil
+    ) -> RecordStateMachine.SettlementRequest {
+        RecordStateMachine.SettlementRequest(
+            version: RecordVersion(rawValue: version),
+            state: finding,
+            settlement: settlement ?? self.settlement,
+            retention: 8000
+        )
     }
 
     private func expected(
         _ word: String,
         _ finding: IdempotencyRecord.State,
         _ record: IdempotencyRecord
-    ) -> Result<IdempotencyRecord, RecordStateMachine.EventRefused> {
-        func refused(_ refusal: RecordStateMachine.Refusal) -> Result<
-            IdempotencyRecord, RecordStateMachine.EventRefused
-        > {
-            .failure(RecordStateMachine.EventRefused(refusal))
-        }
+    ) -> RecordStateMachine.SettlementDecision {
         switch (word, record.state) {
-        case ("busy", _): return refused(.inProgress)
-        case ("done", .done(let value)): return refused(.done(value))
-        case ("failed", .failed(let failure)): return refused(.failed(failure))
-        case ("uncertain", .failed(let failure)) where record.isKnownWithoutEffect: return refused(.failed(failure))
-        default: break
+        case ("settled", _): break
+        case ("uncertain", _) where !record.isKnownWithoutEffect: break
+        default: return .notUnknown
         }
-        let runsAgain = finding == .failed(.retryable(.didNotHappen))
         var next = record
         if record.tokenNumber == 0 { next.tokenNumber = RecordSituation.version.rawValue }
         next.state = finding
         next.claimant = settlement.claimant
         next.settlement = settlement
         (next.leaseNanoseconds, next.retentionNanoseconds) = (0, 8000)
-        if runsAgain {
+        if finding == .failed(.retryable(.didNotHappen)) {
             next.isKnownWithoutEffect = true
-            if word == "settled", record.state == .pending(unknown: .attemptsExhausted) {
-                next.attemptNumber = 0
-                next.lapsePolicy = .rerun
-            }
+            next.attemptNumber = 0
+            if record.state == .pending(unknown: .attemptsExhausted) { next.lapsePolicy = .rerun }
         } else {
             next.checkpoints = []
         }
-        return .success(next)
+        return .settle(next)
+    }
+
+    @Test("A settlement that stands is confirmed, and goes when it would have gone; its id serves nothing else")
+    func repetition() throws {
+        let unknown = IdempotencyRecord.example(.pending(unknown: .lapsed), token: 41, lapsePolicy: .refuse)
+        let stored = StoredRecord(version: RecordSituation.version, record: unknown, remainingNanoseconds: 0)
+        let bob = try Settlement(id: "incident-1", settledBy: "bob")
+        for finding in Self.findings {
+            guard case .settle(let settled) = RecordStateMachine.settle(stored, request(finding)) else {
+                Issue.record("not settled")
+                return
+            }
+            let after = StoredRecord(version: RecordVersion(rawValue: 78), record: settled, remainingNanoseconds: 5000)
+            var confirmed = settled
+            confirmed.retentionNanoseconds = 5000
+            for version in [77, 78] as [UInt64] {
+                #expect(RecordStateMachine.settle(after, request(finding, version: version)) == .confirm(confirmed))
+                for other in Self.findings where other != finding {
+                    let decision = RecordStateMachine.settle(after, request(other, version: version))
+                    #expect(decision == .idUsedBefore)
+                }
+                let another = request(finding, version: version, by: bob)
+                #expect(RecordStateMachine.settle(after, another) == .idUsedBefore)
+            }
+        }
+    }
+
+    @Test("Once a settled key is claimed again, its id says nothing of what came after")
+    func claimedSince() {
+        var record = IdempotencyRecord.example(.failed(.retryable(.threw)), claimant: .second, settlement: settlement)
+        let runAgain = Self.findings[3]
+        for (version, remaining) in [(78, 5), (78, 0)] as [(UInt64, Nanoseconds)] {
+            let stored = StoredRecord(
+                version: RecordVersion(rawValue: version),
+                record: record,
+                remainingNanoseconds: remaining
+            )
+            #expect(RecordStateMachine.settle(stored, request(runAgain, version: 77)) == .alreadySettled)
+            #expect(RecordStateMachine.settle(stored, request(runAgain, version: 78)) == .idUsedBefore)
+        }
+        record.state = .done(.void)
+        let done = StoredRecord(version: RecordSituation.version, record: record, remainingNanoseconds: 5)
+        #expect(RecordStateMachine.settle(done, request(runAgain)) == .alreadySettled)
     }
 
     @Test("A settlement's claimant is nobody's claim, the same when repeated, and another for another id")
