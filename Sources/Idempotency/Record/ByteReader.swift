@@ -13,7 +13,7 @@ struct ByteReader {
         IdempotencyError(
             .corruptRecord,
             "A stored record cannot be read: \(what). Nothing was run or changed; look at what else writes to the store, "
-                + "and settle or remove the record by hand."
+                + "find out what became of the key, and delete the record in the store itself."
         )
     }
 

@@ -14,7 +14,8 @@
 /// - **Expired is absent** on every path, from the moment on at which the store's clock says so, swept or not.
 /// - **An expectation of a version never creates a record**: on an absent or expired one it is `.conflict(nil)`.
 /// - **Time is the store's**: a write carries spans, the store stamps them with its own clock, and an answer says what
-///   remains. No instant crosses the wire.
+///   remains. No instant crosses the wire. A call that writes and then reads judges both by one reading of the clock, or it
+///   may refuse a version and show the same one.
 /// - **Bounded in time**: every call ends by itself, with an error when the server does not answer.
 /// - **Errors mean "not known"**: an error may be thrown although the write was applied. The engine reads again.
 ///

@@ -13,8 +13,9 @@ public protocol ListableIdempotencyStore: IdempotencyStore {
     ///   - cursor: Where the page before ended; `nil`: the first page.
     ///   - limit: How many records a page holds, about; at least 1.
     /// - Returns: The page. It may hold fewer records than the limit, or none, and not be the last.
-    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor`` if the cursor is not one of this store's;
-    ///   an error if the store cannot tell.
+    /// - Throws: ``IdempotencyError`` with ``IdempotencyError/Code/invalidCursor`` if the cursor is not one of this store's,
+    ///   or with ``IdempotencyError/Code/unsupportedRecordVersion`` or ``IdempotencyError/Code/corruptRecord`` if a record of
+    ///   the page cannot be read: to leave it out would hide it. An error if the store cannot tell.
     nonisolated(nonsending) func list(
         _ query: RecordQuery,
         after cursor: RecordCursor?,
