@@ -13,7 +13,7 @@ struct FigureReport {
         do {
             switch (arguments.first, arguments.count) {
             case ("compare", 4):
-                guard let percent = Double(arguments[3]), percent >= 0 else {
+                guard let percent = Double(arguments[3]), percent >= 0, percent.isFinite else {
                     throw Failure("the tolerance is not a percentage: '\(arguments[3])'")
                 }
                 let comparison = Comparison(

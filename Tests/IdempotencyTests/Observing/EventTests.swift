@@ -262,7 +262,8 @@ struct EventTests {
             node.clock.advance(by: .seconds(1))
         }
         #expect(try await waiting.value.isReplay("A"))
-        let kinds = other.log.events.map(\.kind)
+        // The hook takes long enough for its lease to be renewed, or not.
+        let kinds = other.log.events.map(\.kind).filter { $0 != .renewed }
         #expect(kinds == [.waiting, .waited, .takenOver, .replayed])
         let waited = try #require(other.log.events.first { $0.kind == .waited })
         #expect(waited.duration == .seconds(30))
