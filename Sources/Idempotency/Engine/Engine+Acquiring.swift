@@ -91,14 +91,14 @@ extension Engine {
         switch RecordStateMachine.claim(stored, call.claim(by: record.claimant)) {
         case .reconcile where record.state == .pending(unknown: .notReconciled):
             // The hook was asked a moment ago, and did not know.
-            return try settled(.unknown(.notReconciled), stored, call.key)
+            return try acquisition(refused: .unknown(.notReconciled), stored, call.key)
         case .run, .reconcile, .exhaust:
             try refuseIfAwaited(stored, record.claimant)
             return nil
         case .refused(.inProgress):
             return nil
         case .refused(let refusal):
-            return try settled(refusal, stored, call.key)
+            return try acquisition(refused: refusal, stored, call.key)
         }
     }
 
@@ -112,8 +112,8 @@ extension Engine {
     }
 
     /// What a refused claim means to its caller.
-    func settled(
-        _ refusal: RecordStateMachine.Refusal,
+    func acquisition(
+        refused refusal: RecordStateMachine.Refusal,
         _ stored: StoredRecord,
         _ key: IdempotencyKey
     ) throws -> Acquisition {

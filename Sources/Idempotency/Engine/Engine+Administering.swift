@@ -83,7 +83,7 @@ extension Engine {
 
     func shutDown(within limit: Duration) async -> Int {
         closeForNewClaims()
-        settler.stop()
+        lateWriter.stop()
         // Leaders that wait for another interceptor's run have nothing to finish.
         for run in flights.runs { run.withState { $0.waitSignal }?.fire(.shutDown) }
         let deadline = runtime.time.now().addingClamped(limit.nanoseconds)

@@ -40,7 +40,7 @@ extension Engine {
             case .refused(let refusal) = RecordStateMachine.claim(found, run.call.claim(by: run.claimant))
         else { return .leads(run) }
         defer { flights.resolve(run, .observed(found)) }
-        return .decided(try settled(refusal, found, run.key))
+        return .decided(try acquisition(refused: refusal, found, run.key))
     }
 
     /// Records what the handler returned. `false`: it could not be done at once, and nothing is changed.

@@ -85,7 +85,7 @@ extension Engine {
                 guard let found = claiming.found else { throw IdempotencyError.contention }
                 // Whoever waits judges the same record by its own policy and payload.
                 defer { flights.resolve(run, .observed(found)) }
-                return try settled(refusal, found, run.key)
+                return try acquisition(refused: refusal, found, run.key)
             }
             let expected = claiming.found?.version
             run.withState { $0.claimExpected = expected }

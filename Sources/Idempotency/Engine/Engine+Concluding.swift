@@ -60,7 +60,7 @@ extension Engine {
             run.withState { $0.leave() }
             // Before the flight ends, so that a shutdown sees one or the other.
             let isGivenUp = isFinal && !isObserving
-            if !isGivenUp { settleLater(run, event) }
+            if !isGivenUp { writeLater(run, event) }
             flights.handOver(run)
             reportUnsaved(run, cause)
             return isGivenUp ? IdempotencyError.resultNotSaved(nil, cause: thrown) : thrown
@@ -100,36 +100,36 @@ extension Engine {
 
     /// Gives back a claim that may have been made although the store did not answer.
     func releaseLater(_ run: Run) {
-        settleLater(run, .fail(.retryable(.neverEntered), retention: run.call.policy.retentionNanoseconds))
+        writeLater(run, .fail(.retryable(.neverEntered), retention: run.call.policy.retentionNanoseconds))
     }
 
     /// Tries, for as long as a lease may hold, to make a write that could not be made while the caller waited.
-    func settleLater(_ run: Run, _ event: RecordStateMachine.Event) {
+    func writeLater(_ run: Run, _ event: RecordStateMachine.Event) {
         let end = runtime.time.now().addingClamped(run.call.policy.leaseNanoseconds)
-        settler.settle(run, event, until: end, by: self)
+        lateWriter.write(run, event, until: end, by: self)
     }
 
-    func settle(_ run: Run, _ event: RecordStateMachine.Event) async -> Settler.Attempt {
+    func writeLate(_ run: Run, _ event: RecordStateMachine.Event) async -> LateWriter.Attempt {
         do {
             let seen = run.withState { $0.stored?.version ?? $0.claimExpected }
             let found = try await store.load(run.key, notBefore: seen)
             // What the claim was to be written over proves nothing, be it a record or its absence: it may still land.
             if found?.version == run.withState({ $0.claimExpected }) { return .mayLand }
-            guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .settled }
+            guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .done }
             let now = runtime.time.now()
             run.withState { $0.adopt(found, at: now) }
         } catch {
             events.report(error, of: run.key)
             // It has answered, with what cannot be read or believed, and will again.
-            if let error = error as? IdempotencyError, error.isAboutAnswer { return .settled }
+            if let error = error as? IdempotencyError, error.isAboutAnswer { return .done }
             return .unanswered
         }
         switch await writer.write(event, of: run, .once) {
         case .written:
             if case .fail(.retryable(.neverEntered), _) = event { events.report(.released, run.key, run.stored) }
-            return .settled
-        case .lost, .ended, .refused: return .settled
-        case .failed(let error as IdempotencyError) where error.isAboutAnswer: return .settled
+            return .done
+        case .lost, .ended, .refused: return .done
+        case .failed(let error as IdempotencyError) where error.isAboutAnswer: return .done
         case .failed: return .unanswered
         }
     }

@@ -44,7 +44,7 @@ extension Engine {
                 return .unknown(UnknownOutcome(reason: .notReconciled, attempt: stored.record.attempt, cause: cause))
             }
             switch RecordStateMachine.claim(stored, run.call.claim(by: run.claimant)) {
-            case .refused(let refusal): return try settled(refusal, stored, run.key)
+            case .refused(let refusal): return try acquisition(refused: refusal, stored, run.key)
             case .run, .reconcile, .exhaust: return nil
             }
         case .lost, .ended, .refused:

@@ -57,12 +57,12 @@ extension Engine {
                     }
                 if let run {
                     let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
-                    settleLater(run, .complete(kept, retention: policy.retentionNanoseconds))
+                    writeLater(run, .complete(kept, retention: policy.retentionNanoseconds))
                 }
                 return value
             } catch {
                 let (event, thrown) = classify(error, policy.lapse.recorded, policy, failures)
-                if let run { settleLater(run, event) }
+                if let run { writeLater(run, event) }
                 throw thrown
             }
         case .replay(let stored):

@@ -16,7 +16,7 @@ final class Engine: Sendable {
     /// Names the store: the same key in another store is another matter.
     private let storeID: ObjectIdentifier
     let background: BackgroundWork
-    let settler: Settler
+    let lateWriter: LateWriter
     private let shutDown = Atomic(false)
 
     init(
@@ -39,7 +39,7 @@ final class Engine: Sendable {
         let writer = RecordWriter(store: checkedStore, runtime: runtime, timers: timers, events: events)
         let background = BackgroundWork()
         self.background = background
-        settler = Settler(runtime, timers: timers, background: background)
+        lateWriter = LateWriter(runtime, timers: timers, background: background)
         self.timers = timers
         self.storeID = storeID
         self.flights = flights

@@ -145,14 +145,14 @@ struct BackgroundTests {
     }
 
     @Test("A store that is away is asked once a pause, however many calls have left something to settle")
-    func oneSettler() async throws {
+    func oneLateWriter() async throws {
         let node = Node()
         node.store.kill()
         for index in 1...200 {
             let code = await refusal { _ = try await node.interceptor.idempotent(key: key("k-\(index)")) { _ in 1 } }
             #expect(code == .storeUnavailable)
         }
-        // Two for each call, a claim and a look at what became of it; and one of the settler's, while no time has passed.
+        // Two for each call, a claim and a look at what became of it; and one of the lateWriter's, while no time has passed.
         #expect(node.store.operations <= 401)
         for _ in 1...3 {
             await node.clock.waitForSleeper(within: .seconds(5))
@@ -252,14 +252,16 @@ struct BackgroundTests {
     }
 
     @Test("What is to be settled is bounded, and counted down once")
-    func settlerIsBounded() async throws {
+    func lateWriterIsBounded() async throws {
         let node = Node()
         let engine = node.interceptor.engine
         let hold = Gate()
         node.store.disturb(load: 1, .hold(hold))
         let call = Call(key: key(), fingerprint: nil, policy: .standard)
-        for _ in 0..<(2 * Settler.capacity) { engine.releaseLater(engine.flights.makeLooseRun(call, enclosing: nil)) }
-        #expect(engine.background.count == Settler.capacity)
+        for _ in 0..<(2 * LateWriter.capacity) {
+            engine.releaseLater(engine.flights.makeLooseRun(call, enclosing: nil))
+        }
+        #expect(engine.background.count == LateWriter.capacity)
         hold.open()
         #expect(await node.interceptor.shutdown(within: .seconds(60)) == 0)
     }
@@ -272,11 +274,11 @@ struct BackgroundTests {
         let call = Call(key: key(), fingerprint: nil, policy: .standard)
         for _ in 0..<500 {
             let background = BackgroundWork()
-            let settler = Settler(engine.runtime, timers: engine.timers, background: background)
+            let lateWriter = LateWriter(engine.runtime, timers: engine.timers, background: background)
             let run = engine.flights.makeLooseRun(call, enclosing: nil)
             let event = RecordStateMachine.Event.fail(.retryable(.neverEntered), retention: 1)
-            async let settled: Void = settler.settle(run, event, until: .max, by: engine)
-            async let stopped: Void = settler.stop()
+            async let settled: Void = lateWriter.write(run, event, until: .max, by: engine)
+            async let stopped: Void = lateWriter.stop()
             _ = await (settled, stopped)
             let idle = OneShot<Void>()
             background.whenIdle(idle)

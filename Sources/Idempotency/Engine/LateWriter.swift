@@ -3,13 +3,13 @@ import Synchronization
 /// Makes, after their callers were answered, the writes that could not be made while they waited.
 ///
 /// One task for all of them, and one question at a time: when the store is away, every call of a busy service leaves
-/// something to settle, and a task for each would keep asking a store that has enough to do. What does not find room, or
-/// is not settled in time, is left to the end of its lease.
+/// something to write, and a task for each would keep asking a store that has enough to do. What does not find room, or
+/// is not written in time, is left to the end of its lease.
 @available(Idempotency 0.1, *)
-final class Settler: Sendable {
+final class LateWriter: Sendable {
     /// What became of an attempt.
     enum Attempt {
-        case settled
+        case done
         /// The write that was sent is not there, and may still land.
         case mayLand
         /// The store did not answer.
@@ -67,7 +67,7 @@ final class Settler: Sendable {
                 failures = 0
                 quietUntil = .min
             }
-            if case .settled = attempt { return true }
+            if case .done = attempt { return true }
             if item.isLastAttempt || now >= item.end { return true }
             items[number] = item
             queue.insert(number, at: now.addingClamped(pause(after: item.attempts)))
@@ -94,7 +94,7 @@ final class Settler: Sendable {
     }
 
     /// Tries a write until the time is over, once at least. Counts as work under way.
-    func settle(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds, by engine: Engine) {
+    func write(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds, by engine: Engine) {
         background.begin()
         let now = runtime.time.now()
         let (hasRoom, starts, wake) = state.withLock { state -> (Bool, Bool, OneShot<Void>?) in
@@ -151,7 +151,7 @@ final class Settler: Sendable {
                 await signal.value()
                 timers.cancel(timer)
             case .attempt(let number, let item):
-                let attempt = await engine.settle(item.run, item.event)
+                let attempt = await engine.writeLate(item.run, item.event)
                 let now = runtime.time.now()
                 let isDone = state.withLock { state in
                     let isDone = state.note(attempt, number, item, now)
