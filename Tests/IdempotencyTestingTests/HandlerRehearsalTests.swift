@@ -47,8 +47,8 @@ struct HandlerRehearsalTests {
             return try await execution.step("charge") { await world.charge(reference) }
         }
         #expect(report.findings.isEmpty, "\(report)")
-        // Three calls to the store, each in nine ways; and the run that all are compared with.
-        #expect(report.scenarios == 28)
+        // Three calls to the store, each in eleven ways; and the run that all are compared with.
+        #expect(report.scenarios == 1 + 3 * 11)
     }
 
     @Test("Code that calls its handler through an interceptor is rehearsed as it is")
@@ -63,7 +63,7 @@ struct HandlerRehearsalTests {
         }
         #expect(report.findings.isEmpty, "\(report)")
         // The claim and the finish.
-        #expect(report.scenarios == 1 + 2 * 9)
+        #expect(report.scenarios == 1 + 2 * 11)
     }
 
     @Test("A finding says at which call it happened, and what that was for")
@@ -75,9 +75,10 @@ struct HandlerRehearsalTests {
             report.findings.map(\.scenario) == [
                 "call 2, the record of step 'charge': the process dies before it",
                 "call 2, the record of step 'charge': the store is away from there on",
+                "call 2, the record of step 'charge': the process stops before it for longer than its lease",
             ]
         )
-        #expect("\(report)".hasPrefix("28 scenarios, 2 findings\ncall 2, the record of step 'charge': "))
+        #expect("\(report)".hasPrefix("34 scenarios, 3 findings\ncall 2, the record of step 'charge': "))
     }
 
     @Test("A process that dies after a step does nothing more, not even what follows an error")
@@ -93,7 +94,7 @@ struct HandlerRehearsalTests {
             }
         }
         #expect(!report.findings.isEmpty)
-        #expect(report.findings.allSatisfy { $0.scenario.hasSuffix("the store is away from there on") }, "\(report)")
+        #expect(!report.findings.contains { $0.scenario.contains("the process dies") }, "\(report)")
     }
 
     @Test("One that charges each time is found out where the process dies between the effect and its record")
@@ -130,5 +131,73 @@ struct HandlerRehearsalTests {
             return "attempt \(execution.attempt)"
         }
         #expect(report.findings.contains { $0.message.contains("attempt 2") }, "\(report)")
+    }
+
+    @Test("An effect without protection is found out when the answered call is repeated")
+    func failOpen() throws {
+        let policy = try OperationPolicy(lapse: .refuse, storeFailure: .failOpen)
+        let report = try rehearse(policy: policy) { _, world in await world.chargeAgain() }
+        #expect(report.findings.map(\.scenario) == ["call 1, the claim: the store is away from there on"])
+        #expect(
+            report.findings.first?.message
+                == "the effects were [2, 0] instead of [1, 0] when the answered call had been repeated"
+        )
+        let good = try rehearse(policy: policy) { execution, world in
+            await world.charge(try execution.key(for: "bank").value)
+        }
+        #expect(good.findings.isEmpty, "\(good)")
+    }
+
+    @Test("A client whose calls the store never sees is found out, whatever keeps it away")
+    func unprotected() throws {
+        let off = try rehearse(policy: try OperationPolicy(mode: .off)) { _, world in await world.charge("r") }
+        #expect(off.findings.count == 1, "\(off)")
+        #expect(off.findings.first?.message.hasPrefix("the store was never called") ?? false, "\(off)")
+
+        let other = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
+        let aside = try HandlerRehearsal.run(store: { InMemoryIdempotencyStore(clock: $0) }, world: { World() }) {
+            _,
+            world in
+            let key = try IdempotencyKey(operation: "charge", value: "order-7")
+            return try await other.idempotent(key: key) { _ in await world.charge("order-7") }
+        } effects: { world in
+            await world.charges
+        }
+        #expect(aside.findings.contains { $0.message.hasPrefix("the store was never called") }, "\(aside)")
+    }
+
+    @Test("A run that stops for longer than its lease meets another one: without a step it charges twice")
+    func stall() throws {
+        let naive = try rehearse { _, world in await world.chargeAgain() }
+        let stalls = naive.findings.filter { $0.scenario.hasSuffix("for longer than its lease") }
+        #expect(stalls.map(\.scenario) == ["call 2, the finish: the process stops before it for longer than its lease"])
+        #expect(stalls.allSatisfy { $0.message.contains("[2, 0] instead of [1, 0]") }, "\(naive)")
+    }
+
+    @Test("A run that goes on past its lease beside another one is found out by what it does after its last step")
+    func zombie() throws {
+        // Between the step and the mail nobody asks the store.
+        let report = try rehearse { execution, world in
+            let receipt = try? await execution.step("charge") { await world.charge("r") }
+            await world.mail()
+            return receipt ?? "receipt 1"
+        }
+        #expect(
+            report.findings.contains {
+                $0.scenario.contains("step 'charge': the process stops") && $0.message.contains("[1, 2]")
+            },
+            "\(report)"
+        )
+    }
+
+    @Test("A handler that sleeps on another clock is told so, and does not pass")
+    func realSleep() {
+        let error = #expect(throws: Simulation.LeftSimulation.self) {
+            try rehearse { _, world in
+                try await Task.sleep(for: .milliseconds(20))
+                return await world.charge("r")
+            }
+        }
+        #expect(error.map { "\($0)".contains("Task.sleep") } ?? false)
     }
 }

@@ -6,6 +6,8 @@ struct Disturbance: Sendable {
         case deathBefore
         case deathAfter
         case awayFromThereOn
+        case stallBefore
+        case stallAfter
 
         var description: String {
             switch self {
@@ -18,6 +20,8 @@ struct Disturbance: Sendable {
             case .deathBefore: "the process dies before it"
             case .deathAfter: "the process dies right after it"
             case .awayFromThereOn: "the store is away from there on"
+            case .stallBefore: "the process stops before it for longer than its lease"
+            case .stallAfter: "the process stops right after it for longer than its lease"
             }
         }
     }
@@ -26,8 +30,16 @@ struct Disturbance: Sendable {
     let call: Int
     let what: What
 
+    /// Whether the process goes on when another one has taken its place.
+    var isStall: Bool {
+        switch what {
+        case .stallBefore, .stallAfter: true
+        case .fault, .deathBefore, .deathAfter, .awayFromThereOn: false
+        }
+    }
+
     static func all(at call: Int) -> [Disturbance] {
-        let whats = StoreFault.allCases.map { What.fault($0) } + [.deathBefore, .deathAfter, .awayFromThereOn]
-        return whats.map { Disturbance(call: call, what: $0) }
+        let ends: [What] = [.deathBefore, .deathAfter, .awayFromThereOn, .stallBefore, .stallAfter]
+        return (StoreFault.allCases.map { What.fault($0) } + ends).map { Disturbance(call: call, what: $0) }
     }
 }

@@ -24,9 +24,15 @@ public import Idempotency
 /// - The process dies before the call, or right after it, and so after each step: nothing of it goes on. Another process
 ///   is called when the lease is over.
 /// - The store is away from there on: the handler's task sees its calls fail, and another process is called later.
+/// - The process stops before the call, or right after it, for longer than its lease, and its renewals with it. Another
+///   process is called when the lease is over; then the one that stopped goes on.
+///
+/// Each client that has been answered calls twice more, as if the answer had been lost on its way: at once, and later,
+/// when another process serves. It has to get the same answer, and nothing may happen again. A client that never makes
+/// the store be called is a finding, too: nothing is protected.
 ///
 /// Time is virtual, and a scenario repeats exactly. The world must not wait for anything outside of the rehearsal: no real
-/// clock, no network.
+/// clock, `Task.sleep` included, no network, no main actor.
 ///
 /// A handler whose effect is not made once by something downstream fails the scenarios in which the process dies between
 /// the effect and its record: nobody can tell them from a death before the effect. An outcome that is unknown counts as an
@@ -66,8 +72,8 @@ public enum HandlerRehearsal {
     ///   - world: Makes what the handler changes.
     ///   - effects: What has been changed, as a value to compare.
     /// - Returns: What was found.
-    /// - Throws: What the handler throws without a disturbance, or ``Simulation/Deadlock`` if it waits for something that is
-    ///   outside of the rehearsal.
+    /// - Throws: What the handler throws without a disturbance; ``Simulation/LeftSimulation`` or ``Simulation/Deadlock`` if
+    ///   it waits for something that is outside of the rehearsal.
     public static func run<World: Sendable, Value: Codable & Equatable & Sendable, Effects: Equatable & Sendable>(
         handler: @escaping @Sendable (IdempotentExecution, World) async throws -> Value,
         policy: OperationPolicy = .standard,
@@ -105,8 +111,8 @@ public enum HandlerRehearsal {
     ///   - client: Calls the operation once, always with the same key. A failure that it expects it returns as a value.
     ///   - effects: What has been changed, as a value to compare.
     /// - Returns: What was found.
-    /// - Throws: What the client is thrown without a disturbance, or ``Simulation/Deadlock`` if it waits for something that is
-    ///   outside of the rehearsal.
+    /// - Throws: What the client is thrown without a disturbance; ``Simulation/LeftSimulation`` or ``Simulation/Deadlock``
+    ///   if it waits for something that is outside of the rehearsal.
     public static func run<World: Sendable, Value: Equatable & Sendable, Effects: Equatable & Sendable>(
         policy: OperationPolicy = .standard,
         store: @escaping @Sendable (ManualClock) -> any IdempotencyStore,
@@ -117,7 +123,12 @@ public enum HandlerRehearsal {
         let play = RehearsedPlay(policy: policy, store: store, world: world, client: client, effects: effects)
         let undisturbed = try play.end(nil)
         var scenarios = 1
-        var findings: [Finding] = []
+        var findings = undisturbed.differences(from: undisturbed).map { Finding(scenario: "undisturbed", message: $0) }
+        if undisturbed.calls.isEmpty {
+            let message =
+                "the store was never called: nothing is protected, or the interceptor is not the one that was handed in"
+            findings.append(Finding(scenario: "undisturbed", message: message))
+        }
         for (index, call) in undisturbed.calls.enumerated() {
             for disturbance in Disturbance.all(at: index + 1) {
                 scenarios += 1

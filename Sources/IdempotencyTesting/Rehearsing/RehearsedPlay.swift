@@ -3,73 +3,88 @@ internal import Idempotency
 /// A handler, its client and its world, to be played with one disturbance after the other.
 @available(Idempotency 0.1, *)
 struct RehearsedPlay<World: Sendable, Value: Equatable & Sendable, Effects: Equatable & Sendable>: Sendable {
-    enum Answer: Equatable, Sendable {
-        case value(Value)
-        case error(String)
-        case unknown
-    }
-
-    struct Ending: Sendable {
-        let answer: Answer
-        /// What there was before the first call.
-        let before: Effects
-        let effects: Effects
-        /// What the first process's calls to the store were for.
-        let calls: [String]
-
-        func differences(from undisturbed: Ending) -> [String] {
-            var found: [String] = []
-            if effects != undisturbed.effects, answer != .unknown || effects != before {
-                found.append("the effects were \(effects) instead of \(undisturbed.effects)")
-            }
-            if answer != undisturbed.answer, answer != .unknown {
-                found.append("the answer was \(answer) instead of \(undisturbed.answer)")
-            }
-            return found
-        }
-    }
-
     let policy: OperationPolicy
     let store: @Sendable (ManualClock) -> any IdempotencyStore
     let world: @Sendable () -> World
     let client: @Sendable (IdempotencyInterceptor, World) async throws -> Value
     let effects: @Sendable (World) async -> Effects
 
+    /// When another process is called: by then the lease of one that is gone or has stopped is over.
+    private var patience: Duration { policy.lease + .seconds(1) }
+
     /// Plays to the end.
     ///
     /// - Throws: What the client is thrown, if nothing disturbs it.
-    func end(_ disturbance: Disturbance?) throws -> Ending {
+    func end(_ disturbance: Disturbance?) throws -> RehearsedEnding<Value, Effects> {
         try Simulation.run(seed: 1) { simulation in
-            let world = world()
-            let base = store(simulation.clock)
-            let process = RehearsedProcess(base, disturbance, simulation)
+            let (clock, world) = (simulation.clock, world())
+            let base = store(clock)
+            let process = RehearsedProcess(base, disturbance, stall: patience * 3, simulation)
             let first = IdempotencyInterceptor(store: process, policy: policy, runtime: simulation.runtime(seed: 1))
             let second = IdempotencyInterceptor(store: base, policy: policy, runtime: simulation.runtime(seed: 2))
             let before = await effects(world)
-            var answer = Answer.error("no answer")
-            for attempt in 1...10 {
-                // By then a dead process's lease is over.
-                if attempt > 1 { try await simulation.clock.sleep(for: policy.lease + .seconds(1)) }
-                do {
+
+            /// Calls until it is answered.
+            @Sendable func answer(isTried: Bool = false) async throws -> RehearsedAnswer<Value> {
+                try await self.answer(world, clock, isTried: isTried) {
                     let called = process.isGone ? second : first
-                    guard let value = try await process.whileAlive({ try await client(called, world) }) else {
-                        continue
-                    }
-                    answer = .value(value)
-                    break
-                } catch {
-                    if disturbance == nil { throw error }
-                    let code = (error as? IdempotencyError)?.code
-                    answer = code == .outcomeUnknown ? .unknown : .error("\(error)")
-                    if answer == .unknown { break }
+                    return try await process.whileAlive { try await client(called, world) }
                 }
             }
-            return Ending(
-                answer: answer,
+            @Sendable func answer(of other: IdempotencyInterceptor) async throws -> RehearsedAnswer<Value> {
+                try await self.answer(world, clock, isTried: true) { try await client(other, world) }
+            }
+
+            var answers: [RehearsedAnswer<Value>] = []
+            if disturbance?.isStall == true {
+                async let overlapping = {
+                    await process.hasStopped()
+                    try await clock.sleep(for: patience)
+                    return try await answer(of: second)
+                }()
+                answers.append(try await answer(isTried: true))
+                process.willNotStop()
+                answers.append(try await overlapping)
+            } else {
+                answers.append(try await answer(isTried: disturbance != nil))
+            }
+            let (calls, answered) = (process.calls, await effects(world))
+            // The answer may have been lost on its way to the client, who calls again: at once, and a while later, when
+            // late requests have arrived and another process serves. Well within the retention.
+            answers.append(try await answer(isTried: true))
+            try await clock.sleep(for: min(policy.lease, policy.retention / 4))
+            let later = IdempotencyInterceptor(store: base, policy: policy, runtime: simulation.runtime(seed: 3))
+            answers.append(try await answer(of: later))
+            return RehearsedEnding(
+                answers: answers,
                 before: before,
+                answered: answered,
                 effects: await effects(world),
-                calls: process.calls
+                calls: calls
             )
         }.result
+    }
+
+    /// Calls until there is an answer.
+    ///
+    /// - Parameter isTried: Whether a call that throws is repeated.
+    private func answer(
+        _ world: World,
+        _ clock: ManualClock,
+        isTried: Bool,
+        _ call: @Sendable () async throws -> Value?
+    ) async throws -> RehearsedAnswer<Value> {
+        var last = RehearsedAnswer<Value>.error("no answer")
+        for attempt in 1...10 {
+            if attempt > 1 { try await clock.sleep(for: patience) }
+            do {
+                if let value = try await call() { return .value(value) }
+            } catch {
+                if !isTried { throw error }
+                if (error as? IdempotencyError)?.code == .outcomeUnknown { return .unknown }
+                last = .error("\(error)")
+            }
+        }
+        return last
     }
 }

@@ -10,21 +10,29 @@ final class RehearsedProcess: IdempotencyStore {
         var isDead = false
         /// Tells whoever waits for this process.
         var onDeath: (@Sendable () -> Void)?
+        /// When a process that has stopped goes on.
+        var stoppedUntil: ManualClock.Instant?
     }
 
     private let way: FaultInjectingStore
     private let disturbance: Disturbance?
+    private let stall: Duration
+    private let clock: ManualClock
     private let executor: any TaskExecutor
     private let state = Mutex(State())
+    private let stop = OneShot<Void>()
 
-    init(_ store: any IdempotencyStore, _ disturbance: Disturbance?, _ simulation: Simulation) {
+    /// - Parameter stall: For how long it stops, if that is what happens to it.
+    init(_ store: any IdempotencyStore, _ disturbance: Disturbance?, stall: Duration, _ simulation: Simulation) {
         way = FaultInjectingStore(store, clock: simulation.clock, executor: simulation.executor)
         self.disturbance = disturbance
+        self.stall = stall
+        clock = simulation.clock
         executor = simulation.executor
         switch disturbance?.what {
         case .fault(let fault)?: way.inject(fault, at: disturbance?.call ?? 1)
         case .awayFromThereOn?: way.cut(at: disturbance?.call ?? 1, afterApplying: false)
-        case .deathBefore?, .deathAfter?, nil: break
+        case .deathBefore?, .deathAfter?, .stallBefore?, .stallAfter?, nil: break
         }
     }
 
@@ -48,11 +56,17 @@ final class RehearsedProcess: IdempotencyStore {
         return try await end.value()?.get()
     }
 
+    /// Returns once it has stopped, or will not stop any more. To be called once.
+    func hasStopped() async { await stop.value() }
+
+    /// It will not stop any more.
+    func willNotStop() { stop.fire(()) }
+
     nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
         let happens = await note("a read")
-        if case .deathBefore? = happens { await die() }
+        await happen(happens, as: .before)
         let found = try await way.load(key)
-        if case .deathAfter? = happens { await die() }
+        await happen(happens, as: .after)
         return found
     }
 
@@ -62,10 +76,28 @@ final class RehearsedProcess: IdempotencyStore {
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
         let happens = await note(purpose(of: change))
-        if case .deathBefore? = happens { await die() }
+        await happen(happens, as: .before)
         let result = try await way.checkAndSet(key, expecting: expected, change)
-        if case .deathAfter? = happens { await die() }
+        await happen(happens, as: .after)
         return result
+    }
+
+    private enum Moment {
+        case before
+        case after
+    }
+
+    /// Dies or stops, if that is what happens at this moment of the call.
+    private func happen(_ what: Disturbance.What?, as moment: Moment) async {
+        switch (what, moment) {
+        case (.deathBefore?, .before), (.deathAfter?, .after): await die()
+        case (.stallBefore?, .before), (.stallAfter?, .after):
+            state.withLock { $0.stoppedUntil = clock.now.advanced(by: stall) }
+            stop.fire(())
+        default: break
+        }
+        // Whatever it does meanwhile, a renewal included, goes on with it.
+        if let end = state.withLock({ $0.stoppedUntil }) { try? await clock.sleep(until: end, tolerance: nil) }
     }
 
     /// Counts a call, which never returns if the process is dead. Returns what happens at it.

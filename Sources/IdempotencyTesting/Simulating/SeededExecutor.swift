@@ -11,6 +11,8 @@ final class SeededExecutor: TaskExecutor {
         var random: SplitMix64
         /// Of all choices so far (FNV-1a).
         var trace: UInt64 = 0xCBF2_9CE4_8422_2325
+        /// Whether a job came from a thread that is not the driving one.
+        var wasLeft = false
 
         mutating func note(_ number: UInt64) {
             trace = (trace ^ number) &* 0x0000_0100_0000_01B3
@@ -25,19 +27,28 @@ final class SeededExecutor: TaskExecutor {
     }
 
     private let state: Mutex<State>
+    private let drivingThread = currentThread()
 
+    /// Makes an executor that the current thread will drive.
     init(seed: UInt64) {
         state = Mutex(State(random: SplitMix64(seed: seed)))
     }
 
     var trace: UInt64 { state.withLock { $0.trace } }
 
+    /// Whether something that its jobs waited for ran elsewhere: when that came back cannot be repeated.
+    var wasLeft: Bool { state.withLock { $0.wasLeft } }
+
     /// Lets something that happened count in the trace.
     func note(_ number: UInt64) { state.withLock { $0.note(number) } }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        state.withLock { $0.jobs.append(job) }
+        let isForeign = currentThread() != drivingThread
+        state.withLock { state in
+            state.jobs.append(job)
+            if isForeign { state.wasLeft = true }
+        }
     }
 
     /// Runs one job. `false`: there is none.

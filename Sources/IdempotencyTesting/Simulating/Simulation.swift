@@ -6,6 +6,10 @@ import Synchronization
 /// Whatever runs in tasks that inherit or prefer its executor, and sleeps on its clock, repeats exactly. When nobody can go on, the
 /// clock moves to the next sleeper; when nobody sleeps either, the simulation fails.
 ///
+/// Nothing in it may wait for what runs elsewhere: `Task.sleep` and every other clock, the main actor, an actor with an
+/// executor of its own, `Task.detached` without its executor, a socket. What comes back from there ends it with
+/// ``LeftSimulation``, as no run of it could be repeated; what has not come back when nobody can go on, with ``Deadlock``.
+///
 /// ```swift
 /// let (outcome, trace) = try Simulation.run(seed: 7) { simulation in
 ///     let store = InMemoryIdempotencyStore(clock: simulation.clock)
@@ -15,8 +19,24 @@ import Synchronization
 /// ```
 @available(Idempotency 0.1, *)
 public struct Simulation: Sendable {
-    /// Nobody could go on, and nobody was asleep.
-    public struct Deadlock: Error {}
+    /// Nobody could go on, and nobody was asleep on the simulation's clock.
+    public struct Deadlock: Error, CustomStringConvertible {
+        /// What that means.
+        public var description: String {
+            "The simulation stands still: a task waits for another one, or for something outside of the simulation, as "
+                + "Task.sleep or a socket. Sleep on the simulation's clock, and run tasks on its executor."
+        }
+    }
+
+    /// A task waited for something that ran outside of the simulation: the run cannot be repeated.
+    public struct LeftSimulation: Error, CustomStringConvertible {
+        /// What that means.
+        public var description: String {
+            "A task of the simulation was resumed by a thread that is not the simulation's: it waited for Task.sleep or "
+                + "another clock, for the main actor, a detached task or a socket. Sleep on the simulation's clock, and run "
+                + "tasks on its executor."
+        }
+    }
 
     /// The clock that the simulation moves.
     public let clock: ManualClock
@@ -43,7 +63,7 @@ public struct Simulation: Sendable {
     ///   - seed: Determines the order.
     ///   - program: Runs in a task on the simulation's executor.
     /// - Returns: What the program returned, and a hash of all choices on the way: equal if the runs were.
-    /// - Throws: What the program throws, or ``Deadlock``.
+    /// - Throws: What the program throws, ``LeftSimulation`` or ``Deadlock``.
     public static func run<Result: Sendable>(
         seed: UInt64,
         _ program: @escaping @Sendable (Simulation) async throws -> Result
@@ -59,6 +79,7 @@ public struct Simulation: Sendable {
             }
         }
         while true {
+            if simulation.seeded.wasLeft { throw LeftSimulation() }
             if let result = ended.result.withLock({ $0 }) { return (try result.get(), simulation.seeded.trace) }
             if simulation.seeded.runOne() { continue }
             guard simulation.clock.advanceToNextSleeper() else { throw Deadlock() }
