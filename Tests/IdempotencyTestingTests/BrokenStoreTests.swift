@@ -4,9 +4,9 @@ import Testing
 
 @Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(5)))
 struct BrokenStoreTests {
-    private func subject(_ flaw: StoreConformanceCheck?) -> StoreUnderTest {
+    private func subject(_ flaw: StoreConformanceCheck?, _ subtlety: ToyStore.Subtlety? = nil) -> StoreUnderTest {
         let clock = ManualClock()
-        let store = ToyStore(flaw, clock, capacity: 300)
+        let store = ToyStore(flaw, clock, capacity: 300, subtlety: subtlety)
         return StoreUnderTest(
             store,
             another: flaw == .loadSeesEveryAcknowledgedWrite ? StaleReplica(store) : store,
@@ -30,5 +30,82 @@ struct BrokenStoreTests {
         let violation = await #expect(throws: ConformanceViolation.self) { try await check.run(on: subject(check)) }
         #expect(violation?.check == check)
         #expect(violation.map { "\($0)".hasPrefix(check.rule) } ?? false)
+    }
+
+    @Test("A store that breaks a rule in another way fails, too", arguments: ToyStore.Subtlety.allCases)
+    func subtle(_ subtlety: ToyStore.Subtlety) async throws {
+        let violation = await #expect(throws: ConformanceViolation.self) {
+            try await subtlety.broken.run(on: subject(nil, subtlety))
+        }
+        #expect(violation?.check == subtlety.broken)
+    }
+
+    @Test("Which checks do not look at a store is told beforehand")
+    func applies() async throws {
+        let whole = subject(nil)
+        #expect(StoreConformanceCheck.allCases.filter { !$0.applies(to: whole) } == [])
+        // Only the protocol's two functions, on a clock that only goes forward.
+        let clock = ManualClock()
+        let bare = StoreUnderTest(FaultInjectingStore(ToyStore(nil, clock))) { clock.advance(by: $0) }
+        let unchecked = StoreConformanceCheck.allCases.filter { !$0.applies(to: bare) }
+        #expect(unchecked.count == 29)
+        #expect(unchecked.contains(.changesWakeSubscribers) && !unchecked.contains(.claimsAbsentKey))
+    }
+
+    @Test(
+        "A check that does not apply asks the store nothing, and one that does asks",
+        arguments: StoreConformanceCheck.allCases
+    )
+    func asks(_ check: StoreConformanceCheck) async throws {
+        let clock = ManualClock()
+        let counted = FaultInjectingStore(ToyStore(nil, clock))
+        let subject = StoreUnderTest(counted) { clock.advance(by: $0) }
+        try await check.run(on: subject)
+        #expect((counted.callCount() > 0) == check.applies(to: subject))
+    }
+
+    @Test("A store that answers too late for its tick is not called wrong, and one that is wrong is")
+    func inconclusive() async throws {
+        let clock = ManualClock()
+        /// The store's clock goes with the machine's.
+        @Sendable func wait(_ span: Duration) async throws {
+            let began = ContinuousClock.now
+            try await Task.sleep(for: span)
+            clock.advance(by: began.duration(to: .now))
+        }
+        let tick = Duration.milliseconds(50)
+        let busy = SlowStore(base: ToyStore(nil, clock)) { try await wait(tick * 11) }
+        let doubt = await #expect(throws: InconclusiveConformance.self) {
+            try await StoreConformanceCheck.livePendingStays.run(
+                on: StoreUnderTest(busy, tick: tick, advanceTime: wait)
+            )
+        }
+        #expect(doubt.map { "\($0)".contains("longer than a tick of 0.05 seconds") } ?? false)
+        // On a clock that is moved by hand it does not matter how long it takes.
+        let wrong = SlowStore(base: ToyStore(.lapsedIsNotAbsent, clock)) { try await Task.sleep(for: tick * 2) }
+        await #expect(throws: ConformanceViolation.self) {
+            let subject = StoreUnderTest(wrong, tick: tick) { clock.advance(by: $0) }
+            try await StoreConformanceCheck.lapsedIsNotAbsent.run(on: subject)
+        }
+    }
+
+    /// Lets something happen before each call.
+    private struct SlowStore: IdempotencyStore {
+        let base: ToyStore
+        let delay: @Sendable () async throws -> Void
+
+        nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
+            try await delay()
+            return try await base.load(key)
+        }
+
+        nonisolated(nonsending) func checkAndSet(
+            _ key: IdempotencyKey,
+            expecting expected: RecordVersion?,
+            _ change: RecordChange
+        ) async throws -> CheckAndSetResult {
+            try await delay()
+            return try await base.checkAndSet(key, expecting: expected, change)
+        }
     }
 }

@@ -192,12 +192,14 @@ struct HandlerRehearsalTests {
 
     @Test("A handler that sleeps on another clock is told so, and does not pass")
     func realSleep() {
-        let error = #expect(throws: Simulation.LeftSimulation.self) {
+        // Which of the two depends on whether the sleep is over before the rehearsal has come to its end.
+        let error = #expect(throws: (any Error).self) {
             try rehearse { _, world in
-                try await Task.sleep(for: .milliseconds(20))
+                try await Task.sleep(for: .milliseconds(1))
                 return await world.charge("r")
             }
         }
+        #expect(error is Simulation.LeftSimulation || error is Simulation.Deadlock)
         #expect(error.map { "\($0)".contains("Task.sleep") } ?? false)
     }
 }

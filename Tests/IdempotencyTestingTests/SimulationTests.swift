@@ -1,3 +1,4 @@
+import Dispatch
 import IdempotencyTesting
 import Testing
 
@@ -39,16 +40,12 @@ struct SimulationTests {
                 async let busy: Void = {
                     while !Task.isCancelled { try await simulation.clock.sleep(for: .seconds(1)) }
                 }()
-                try await Task.sleep(for: .milliseconds(20))
-                return try await busy
-            }
-        }
-        #expect(throws: Simulation.LeftSimulation.self) {
-            try Simulation.run(seed: 1) { simulation in
-                async let busy: Void = {
-                    while !Task.isCancelled { try await simulation.clock.sleep(for: .seconds(1)) }
-                }()
-                try await Task.detached { try await Task.sleep(for: .milliseconds(20)) }.value
+                // On a thread of its own, which the tests beside this one cannot keep busy.
+                await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                    DispatchQueue(label: "outside").asyncAfter(deadline: .now() + .milliseconds(20)) {
+                        continuation.resume()
+                    }
+                }
                 return try await busy
             }
         }

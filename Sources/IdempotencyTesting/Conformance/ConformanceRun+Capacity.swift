@@ -115,7 +115,7 @@ extension ConformanceRun {
         _ = try await remove(removable, over: version)
         try require(try await claimFresh("instead") != nil, "a removal made no room.")
         try require(try await claimFresh("beside") == nil, "the removal of one record made room for two.")
-        try await subject.advanceTime(tick * 6)
+        try await advanceTime(tick * 6)
         let more = try await fill(capacity, "later")
         try require(more >= 3, "three records expired, and \(more) fresh keys found room.")
         let there = staying.count + filled + 1 + more

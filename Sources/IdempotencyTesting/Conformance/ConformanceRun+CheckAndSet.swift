@@ -52,7 +52,7 @@ extension ConformanceRun {
 
         let expired = try key("expired")
         let old = try await write(finished(retention: tick), expired, "a finished record")
-        try await subject.advanceTime(tick * 2)
+        try await advanceTime(tick * 2)
         found = try await refused(.write(finished()), expired, over: old, "a write over an expired version")
         try require(found == nil, "the answer says \(Self.text(found)).")
         try await requireAbsent(expired, "After it")

@@ -25,7 +25,7 @@ extension ConformanceRun {
             if let found { try require(found.version == last[expired], "what came back has another version.") }
             let result = try await write(finished(retention: tick), expired, over: found?.version, "a result")
             try note(result, of: expired, "a write of an expired key")
-            try await subject.advanceTime(tick * 2)
+            try await advanceTime(tick * 2)
             if round.isMultiple(of: 2) { try await purgeAll() }
         }
         guard let reopen = subject.reopen else { return }
@@ -47,7 +47,7 @@ extension ConformanceRun {
         let stale = try await write(record, renewed, "a claim")
         let version = try await write(record, live, "a claim")
         let newest = try await write(record, renewed, over: stale, "a renewal")
-        try await subject.advanceTime(tick * 3)
+        try await advanceTime(tick * 3)
         try await stepClock(step * -1)
         try await purgeAll()
         for (key, version) in [(live, version), (renewed, newest)] {
@@ -65,10 +65,10 @@ extension ConformanceRun {
         )
         try await write(record, renewed, over: newest, "a renewal after a step back")
         try requireHolds(try await store.load(renewed), "After a renewal after a step back")
-        try await subject.advanceTime(lease / 2)
+        try await advanceTime(lease / 2)
         try requireHolds(try await store.load(renewed), "Half a lease after that renewal")
         // By then the clock has gone past both leases again.
-        try await subject.advanceTime(step + lease + tick * 2)
+        try await advanceTime(step + lease + tick * 2)
         for key in [live, renewed] {
             let over = try await store.load(key)
             try require(
@@ -91,14 +91,14 @@ extension ConformanceRun {
         let key = try key()
         let record = finished(retention: lease)
         let version = try await write(record, key, over: try await write(claim(), key, "a claim"), "a finish")
-        try await subject.advanceTime(tick * 2)
+        try await advanceTime(tick * 2)
         try await stepClock(step * -1)
         try await purgeAll()
         try await requireThere(record, version, key)
         try requireHolds(try await store.load(key), "After a step back")
         let found = try await refused(.write(claim()), key, over: nil, "after a step back a claim of a finished key")
         try requireHolds(found, "In the answer to a lost check")
-        try await subject.advanceTime(step + lease)
+        try await advanceTime(step + lease)
         try await requireAbsent(key, "When the clock has gone past its retention again")
     }
 
@@ -115,6 +115,42 @@ extension ConformanceRun {
             try require(listed.age >= .zero, "after a step back an age of \(listed.age) is listed.")
             try requireHolds(listed.stored, "In a listing after a step back")
         }
+    }
+
+    func ageAloneTakesNothingAway() async throws {
+        guard let stepClock = subject.stepClock else { return }
+        let year = Duration.seconds(366 * 86400)
+        let steps = [Checkpoint(name: "mail", value: .encoded([1]))]
+        let staying = [
+            claim(lease: tick, checkpoints: steps), claim(lease: tick, lapsePolicy: .reconcile),
+            claim(unknown: .handlerThrew, lease: .zero), claim(unknown: .attemptsExhausted, lease: .zero),
+            claim(lease: year * 9), finished(retention: .nanoseconds(Int64.max)),
+        ]
+        let going = [
+            finished(retention: year * 9), finished(.failed(.revoked), retention: year * 9),
+            claim(lease: tick, lapsePolicy: .rerun, retention: year * 9),
+        ]
+        var there: [(IdempotencyKey, IdempotencyRecord, RecordVersion)] = []
+        for (number, record) in (staying + going).enumerated() {
+            let key = try key("\(number)")
+            there.append((key, record, try await write(record, key, "\(record)")))
+        }
+        // Six years and a half, with whatever a store does by the way, on each path.
+        for span in [.seconds(3600), .seconds(86400), .seconds(40 * 86400), year, year * 5] {
+            try await stepClock(span)
+            try await write(finished(retention: tick), try key("other \(span)"), "a write")
+            try await purgeAll()
+            for (key, record, version) in there {
+                try await requireThere(record, version, key)
+                try await refused(.write(claim(by: 2)), key, over: nil, "after \(span) a claim that expects nothing")
+            }
+        }
+        try await stepClock(year * 3)
+        for (key, record, version) in there.prefix(staying.count) { try await requireThere(record, version, key) }
+        for (key, record, _) in there.suffix(going.count) {
+            try await requireAbsent(key, "After a retention of nine years, of \(record),")
+        }
+        try await stepClock(year * -9 - .seconds(41 * 86400 + 3600))
     }
 
     func pendingSurvivesAStepForward() async throws {

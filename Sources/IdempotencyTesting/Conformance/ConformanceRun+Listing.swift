@@ -121,7 +121,7 @@ extension ConformanceRun {
             versions[key] = try await write(record, key, "\(record)")
             keys[state, default: []].append(key)
         }
-        try await subject.advanceTime(tick * 3)
+        try await advanceTime(tick * 3)
         var asked = RecordState.allCases.map { Set([$0]) }
         asked += [
             [], [.inProgress, .lapsed], [.inProgress, .done], [.lapsed, .failed], [.lapsed, .done, .retryable],

@@ -13,7 +13,7 @@ extension ConformanceRun {
         for (key, record) in zip(old, records) { try await write(record, key, "\(record)") }
         let rewritten = try key("rewritten")
         let version = try await write(claim(), rewritten, "a claim")
-        try await subject.advanceTime(tick * 6)
+        try await advanceTime(tick * 6)
         try await write(claim(), rewritten, over: version, "a renewal")
         let new = [rewritten, try key("new")]
         try await write(finished(), new[1], "a result")
@@ -49,7 +49,7 @@ extension ConformanceRun {
         let there = [try key("result"), try key("lapsed"), try key("kept")]
         let records = [finished(), claim(lease: tick), claim(lease: tick, lapsePolicy: .rerun, retention: tick * 1000)]
         for (key, record) in zip(there, records) { try await write(record, key, "\(record)") }
-        try await subject.advanceTime(tick * 3)
+        try await advanceTime(tick * 3)
         try await requireListed(there, by: mine(), limit: 2, "Two ticks after the others expired")
     }
 

@@ -42,7 +42,7 @@ extension ConformanceRun {
         for _ in 1...2 {
             try await purgeAll(portion: 3)
             for (key, record, version) in there { try await requireThere(record, version, key) }
-            try await subject.advanceTime(tick * 3)
+            try await advanceTime(tick * 3)
         }
         try await purgeAll()
         for (key, record, version) in there { try await requireThere(record, version, key) }
@@ -60,7 +60,7 @@ extension ConformanceRun {
             for number in 0..<20 {
                 try await write(finished(retention: tick), try key("\(attempt)-\(number)"), "a short-lived record")
             }
-            try await subject.advanceTime(tick * 2)
+            try await advanceTime(tick * 2)
             counts.append(try await purgeAll(portion: 7))
             if counts.last == 20 || subject.sweepsByItself { return }
         }
@@ -80,7 +80,7 @@ extension ConformanceRun {
                 let record = number.isMultiple(of: 2) ? finished(retention: tick) : abandoned
                 try await write(record, key, "a short-lived record")
             }
-            try await subject.advanceTime(tick * 3)
+            try await advanceTime(tick * 3)
             let claimed = try await withThrowingTaskGroup(of: [IdempotencyKey: RecordVersion].self) { group in
                 for task in 1...64 as ClosedRange<UInt64> {
                     let way = way(Int(task))
@@ -133,7 +133,7 @@ extension ConformanceRun {
             let version = try await write(record, key, "write \(round)")
             try requireGrowth(version, last, "write \(round), after a purge,")
             last = version
-            try await subject.advanceTime(tick * 3)
+            try await advanceTime(tick * 3)
             try await purgeAll()
         }
         let removed = try await remove(key, over: try await write(claim(), key, "a claim"))

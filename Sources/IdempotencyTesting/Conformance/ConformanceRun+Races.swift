@@ -45,14 +45,14 @@ extension ConformanceRun {
             let key = try key("\(round)")
             lapsed.append((key, try await write(claim(by: 0, lease: tick), key, "a claim")))
         }
-        try await subject.advanceTime(tick * 3)
+        try await advanceTime(tick * 3)
         for (key, version) in lapsed { try await race(key, over: version) { claim(by: $0, attempt: 2) } }
     }
 
     func oneWinnerOfAnExpiredKey() async throws {
         let keys = try (1...subject.rounds).map { try key("\($0)") }
         for key in keys { try await write(finished(retention: tick), key, "a finished record") }
-        try await subject.advanceTime(tick * 3)
+        try await advanceTime(tick * 3)
         for key in keys { try await race(key, over: nil) { claim(by: $0) } }
     }
 

@@ -34,10 +34,10 @@ extension ConformanceRun {
         for round in 1...3 {
             let result = try await write(finished(retention: tick), key, in: way(round), "result \(round)")
             try requireGrowth(result, last, "result \(round)")
-            try await subject.advanceTime(tick * 2)
+            try await advanceTime(tick * 2)
             let version = try await write(abandoned, key, in: way(round + 1), "claim \(round)")
             try requireGrowth(version, result, "claim \(round)")
-            try await subject.advanceTime(tick * 3)
+            try await advanceTime(tick * 3)
             last = version
         }
     }

@@ -3,10 +3,13 @@ import Synchronization
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
-    /// What is awaited, or given up after many ticks of the system's clock.
+    /// What is awaited, or given up after five seconds and many looks: a busy machine has few in that time.
     private func wait(for isSo: @Sendable () -> Bool) async throws -> Bool {
-        for _ in 0..<1000 {
+        let end = ContinuousClock.now.advanced(by: .seconds(5))
+        var looks = 0
+        while looks < 100 || ContinuousClock.now < end {
             if isSo() { return true }
+            looks += 1
             try await ContinuousClock().sleep(for: .milliseconds(5))
         }
         return isSo()
@@ -78,6 +81,26 @@ extension ConformanceRun {
         try await write(claim(), key, "a claim")
         try require(try await wait { kept.count > 0 }, "a change woke nobody within 5 seconds.")
         try require(cancelled.count == before, "a cancelled subscription was called.")
+    }
+
+    func wakesComeUnderNoLock() async throws {
+        guard let waking = store as? any WakingIdempotencyStore else { return }
+        let (key, store, change) = (try key(), store, RecordChange.write(claim()))
+        let (cancelled, written) = (Calls(), Calls())
+        let sightings = Sightings()
+        let held = Mutex<(any StoreSubscription)?>(nil)
+        let subscription = try await waking.subscribe(to: key) {
+            sightings.look(at: key, in: store)
+            held.withLock { $0 }?.cancel()
+            cancelled.add()
+        }
+        held.withLock { $0 = subscription }
+        // Not awaited: where it hangs, the check does not.
+        Task {
+            if case .stored = try await store.checkAndSet(key, expecting: nil, change) { written.add() }
+        }
+        let isThrough = try await wait { cancelled.count > 0 && written.count > 0 && sightings.latest > 0 }
+        try require(isThrough, "a subscription that is cancelled while it is called hung for 5 seconds.")
     }
 
     private final class Calls: Sendable {

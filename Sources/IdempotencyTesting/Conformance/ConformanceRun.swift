@@ -7,6 +7,7 @@ struct ConformanceRun: Sendable {
     let subject: StoreUnderTest
     /// Where this run's keys count, unless a check needs scopes of its own.
     let scope: IdempotencyScope
+    let watch = ConformanceWatch()
 
     init(_ check: StoreConformanceCheck, _ subject: StoreUnderTest) {
         self.check = check
@@ -23,6 +24,9 @@ struct ConformanceRun: Sendable {
     func way(_ number: Int) -> any IdempotencyStore { number.isMultiple(of: 2) ? subject.another : store }
     /// The lease of sample claims: long enough that no check sees one end that it did not wait for.
     var lease: Duration { tick * 10 }
+
+    /// Lets time pass on the store's clock.
+    func advanceTime(_ span: Duration) async throws { try await watch.wait(span, by: subject.advanceTime) }
 
     func key(_ value: String = "k") throws -> IdempotencyKey { try IdempotencyKey(scope: scope, value: value) }
 

@@ -45,6 +45,8 @@ extension StoreConformanceCheck {
         case .changesWakeSubscribers: "A change, by whatever way, wakes whoever subscribed before it."
         case .wakesComeOnceTheChangeIsVisible: "Whoever is woken by a change, and loads then, sees it."
         case .cancelledSubscriptionsAreQuiet: "A subscription that was cancelled is not called any more."
+        case .wakesComeUnderNoLock:
+            "Whoever is woken may cancel the subscription, and begin a load, while it is called."
         case .everyRecordIsListedOnce: "Page by page every record is listed exactly once, whatever a page holds."
         case .listedKeysComeBackWhole: "A key is listed as it was written, byte for byte, with each part of its scope."
         case .listingTellsStatesApart:
@@ -70,6 +72,8 @@ extension StoreConformanceCheck {
         case .listingSurvivesAStepBack: "After a step back every record is listed, and no age is negative."
         case .pendingSurvivesAStepForward:
             "After a step forward claims are lapsed, not absent, and go only when their own retention is over."
+        case .ageAloneTakesNothingAway:
+            "What is not expired is there years later, however old it is; and what is, is not."
         case .freshKeysAreRefusedPastTheCapacity:
             "A flood of fresh keys is refused past the capacity, with that code, and evicts nothing."
         case .fullStoreServesItsKeys: "A full store renews, finishes, answers and removes what it holds."

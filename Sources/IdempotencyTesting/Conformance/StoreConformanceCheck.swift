@@ -11,7 +11,14 @@
 /// }
 /// ```
 ///
-/// A check of a power that the store has not passes without looking.
+/// A check of a power that the store has not passes without looking; which those are, ``applies(to:)`` says:
+///
+/// ```swift
+/// let unchecked = StoreConformanceCheck.allCases.filter { !$0.applies(to: subject) }
+/// ```
+///
+/// On a clock that cannot be moved, run them one after the other, with the trait `.serialized`: a machine that is busy
+/// with all of them at once lets more time pass than they allow for, and a check ends with ``InconclusiveConformance``.
 @available(Idempotency 0.1, *)
 public enum StoreConformanceCheck: String, CaseIterable, Sendable {
     // What a check-and-set does
@@ -100,6 +107,8 @@ public enum StoreConformanceCheck: String, CaseIterable, Sendable {
     case wakesComeOnceTheChangeIsVisible
     /// A subscription that was cancelled is not called any more.
     case cancelledSubscriptionsAreQuiet
+    /// Whoever is woken may cancel the subscription, and begin a load, while it is called.
+    case wakesComeUnderNoLock
     // Listing and purging: a store that is a `ListableIdempotencyStore`
     /// Page by page every record is listed exactly once, whatever a page holds.
     case everyRecordIsListedOnce
@@ -155,6 +164,8 @@ public enum StoreConformanceCheck: String, CaseIterable, Sendable {
     /// The clock decides, right or wrong: what it says is over, is over. So a large step forward lets a second run
     /// begin beside the first, as a stall does; the lapse policy and the fencing token are for that.
     case pendingSurvivesAStepForward
+    /// What is not expired is there years later, however old it is; and what is, is not.
+    case ageAloneTakesNothingAway
     // Bounds: where `StoreUnderTest/capacity` is given
     /// A flood of fresh keys is refused past the capacity, with that code, and evicts nothing.
     case freshKeysAreRefusedPastTheCapacity

@@ -4,6 +4,16 @@ public import Idempotency
 ///
 /// Each check makes keys of its own, so that one database serves all of them, one after the other or at once. Two powers
 /// need a store that nobody else uses meanwhile, a fresh one for each check: ``stepClock`` and ``capacity``.
+///
+/// On a server's clock time passes by itself; then the checks run one after the other:
+///
+/// ```swift
+/// @Test(.serialized, arguments: StoreConformanceCheck.allCases)
+/// func conforms(_ check: StoreConformanceCheck) async throws {
+///     let store = try await MyStore.connect()
+///     try await check.run(on: StoreUnderTest(store, tick: .milliseconds(200)) { try await Task.sleep(for: $0) })
+/// }
+/// ```
 @available(Idempotency 0.1, *)
 public struct StoreUnderTest: Sendable {
     /// The store.
@@ -20,7 +30,7 @@ public struct StoreUnderTest: Sendable {
     public let sweepsByItself: Bool
     /// Lets time pass on the store's clock: moves a manual one, or waits that long.
     public let advanceTime: @Sendable (Duration) async throws -> Void
-    /// Sets the store's clock forward, or back if the span is negative; `nil` where that cannot be done.
+    /// Sets the store's clock forward, by years too, or back if the span is negative; `nil` where that cannot be done.
     public let stepClock: (@Sendable (Duration) async throws -> Void)?
     /// Closes the store and opens it again, as after a restart; `nil` where a restart loses everything.
     public let reopen: (@Sendable () async throws -> any IdempotencyStore)?

@@ -81,6 +81,9 @@ extension ToyStore: ListableIdempotencyStore {
         let now = now
         func isTaken(_ entry: Entry) -> Bool {
             if flaw == .purgeTakesOnlyWhatIsExpired, entry.record.isPending, entry.until <= now { return true }
+            if subtlety == .purgeTakesWhatLapsedAnHourAgo, entry.record.isPending {
+                return entry.until + .seconds(3600) <= now
+            }
             return isExpired(entry, now)
         }
         func take(_ names: some Sequence<Name>, _ state: inout State) {

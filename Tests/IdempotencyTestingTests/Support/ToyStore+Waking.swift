@@ -7,7 +7,9 @@ extension ToyStore: WakingIdempotencyStore {
         if flaw == .changesWakeSubscribers, case .remove = change { return }
         if flaw == .wakesComeOnceTheChangeIsVisible { return }
         let wakes = state.withLock { state in state.subscribers.values.filter { $0.0 == name }.map(\.1) }
+        state.withLock { $0.wakes += 1 }
         for wake in wakes { wake() }
+        state.withLock { $0.wakes -= 1 }
     }
 
     /// Wakes whoever has subscribed, and gives them the time to look before anything has changed.
@@ -39,6 +41,10 @@ extension ToyStore: WakingIdempotencyStore {
 
         func cancel() {
             if store.flaw == .cancelledSubscriptionsAreQuiet { return }
+            // Waits for the lock under which it is called, without a thread.
+            if store.flaw == .wakesComeUnderNoLock {
+                store.state.withLock { $0.isStuck = $0.wakes > 0 }
+            }
             store.state.withLock { $0.subscribers[number] = nil }
         }
     }

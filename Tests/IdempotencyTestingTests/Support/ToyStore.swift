@@ -6,6 +6,23 @@ import Synchronization
 final class ToyStore: IdempotencyStore {
     typealias Flaw = StoreConformanceCheck
 
+    /// A flaw beside those that are named after a rule.
+    enum Subtlety: CaseIterable {
+        case abandonmentFromTheWrite
+        case purgeTakesWhatLapsedAnHourAgo
+        case resultsGoAfterThirtyDays
+        case leasesInWholeSeconds
+
+        /// The rule that it breaks.
+        var broken: StoreConformanceCheck {
+            switch self {
+            case .abandonmentFromTheWrite: .abandonedGoesAfterItsRetention
+            case .purgeTakesWhatLapsedAnHourAgo, .resultsGoAfterThirtyDays: .ageAloneTakesNothingAway
+            case .leasesInWholeSeconds: .remainingIsWithinTheLease
+            }
+        }
+    }
+
     struct Entry {
         let key: IdempotencyKey
         var record: IdempotencyRecord
@@ -27,6 +44,9 @@ final class ToyStore: IdempotencyStore {
         var loads = 0
         var subscribers: [Int: (Name, @Sendable () -> Void)] = [:]
         var subscriptions = 0
+        /// How many are being woken, where nobody can cancel meanwhile.
+        var wakes = 0
+        var isStuck = false
     }
 
     /// A key as this store tells keys apart.
@@ -37,12 +57,14 @@ final class ToyStore: IdempotencyStore {
     static let forEver = Duration.seconds(1_000_000_000_000)
 
     let flaw: Flaw?
+    let subtlety: Subtlety?
     private let clock: ManualClock
     private let capacity: Int
     let state = Mutex(State())
 
-    init(_ flaw: Flaw?, _ clock: ManualClock, capacity: Int = .max) {
+    init(_ flaw: Flaw?, _ clock: ManualClock, capacity: Int = .max, subtlety: Subtlety? = nil) {
         self.flaw = flaw
+        self.subtlety = subtlety
         self.clock = clock
         self.capacity = capacity
     }
@@ -67,15 +89,18 @@ final class ToyStore: IdempotencyStore {
     func isExpired(_ entry: Entry, _ now: Duration) -> Bool {
         guard entry.record.isPending else {
             if flaw == .finishedSurvivesAStepBack, entry.writtenAt > now { return true }
+            if subtlety == .resultsGoAfterThirtyDays, entry.writtenAt + .seconds(30 * 86400) <= now { return true }
             let early = flaw == .finishedAnswersUntilItsRetentionEnds ? (entry.until - entry.writtenAt) / 3 * 2 : .zero
             return entry.until - early <= now
         }
         if flaw == .livePendingStays, now - entry.createdAt > .seconds(15) { return true }
         if flaw == .leaseOfZeroIsLapsedAtOnce, entry.record.lease == .zero { return true }
         if flaw == .pendingSurvivesAStepForward, entry.until + .seconds(100) <= now { return true }
+        if flaw == .ageAloneTakesNothingAway, entry.until + .seconds(86400) <= now { return true }
         guard let retention = entry.record.retention else {
             return flaw == .lapsedUnderRefuseStaysForEver && entry.until + .seconds(8) <= now
         }
+        if subtlety == .abandonmentFromTheWrite, entry.until <= now, entry.writtenAt + retention <= now { return true }
         return flaw != .abandonedGoesAfterItsRetention && entry.until + retention <= now
     }
 
@@ -131,6 +156,7 @@ final class ToyStore: IdempotencyStore {
         if flaw == .wakesComeOnceTheChangeIsVisible { await wakeTooEarly(name) }
         let result = try state.withLock { try decide(key, expected, change, now, &$0) }
         if case .stored = result { wake(name, after: change) }
+        if state.withLock({ $0.isStuck }) { await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in } }
         return result
     }
 
@@ -216,6 +242,9 @@ final class ToyStore: IdempotencyStore {
             // A server that counts milliseconds takes what is less for none.
             let isRounded = flaw == .spansOfEveryLengthHold && entry.span < .milliseconds(1)
             entry.until += isRounded ? Self.forEver : entry.span
+            if subtlety == .leasesInWholeSeconds, record.isPending {
+                entry.until = now + .seconds(entry.span.components.seconds)
+            }
             if flaw == .renewalStartsTheLeaseAnew, record.isPending, let before, before.record.isPending {
                 entry.until = before.until
             }

@@ -1,0 +1,38 @@
+import Synchronization
+
+/// Notes how much time passed on the machine while a check let none pass.
+///
+/// Between two waits of a check all is to be done within a tick. On a clock that is moved by hand that does not count: it
+/// is known by a wait that is shorter than what was to be waited for.
+@available(Idempotency 0.1, *)
+final class ConformanceWatch: Sendable {
+    private struct State {
+        var stepBegan = ContinuousClock.now
+        var longest = Duration.zero
+        var isReal = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Waits, and notes how long the step before took, and by how much the wait was too long.
+    func wait(_ span: Duration, by advanceTime: @Sendable (Duration) async throws -> Void) async throws {
+        let began = ContinuousClock.now
+        try await advanceTime(span)
+        let ended = ContinuousClock.now
+        state.withLock { state in
+            let waited = began.duration(to: ended)
+            if span > .zero { state.isReal = waited >= span }
+            state.longest = max(state.longest, state.stepBegan.duration(to: ended) - span)
+            state.stepBegan = ended
+        }
+    }
+
+    /// What to say instead of a violation. `nil`: it is one.
+    func doubt(_ violation: ConformanceViolation, tick: Duration) -> InconclusiveConformance? {
+        let (isReal, elapsed) = state.withLock { state in
+            (state.isReal, max(state.longest, state.stepBegan.duration(to: .now)))
+        }
+        guard isReal, elapsed > tick else { return nil }
+        return InconclusiveConformance(violation: violation, elapsed: elapsed, tick: tick)
+    }
+}

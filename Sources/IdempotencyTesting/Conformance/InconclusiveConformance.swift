@@ -1,0 +1,16 @@
+/// A store did what looks like a violation, but more time had passed than the check allows for: it may be the machine's.
+@available(Idempotency 0.1, *)
+public struct InconclusiveConformance: Error, CustomStringConvertible {
+    /// What was found.
+    public let violation: ConformanceViolation
+    /// How long a step took that may take less than a tick.
+    public let elapsed: Duration
+    /// The tick.
+    public let tick: Duration
+
+    /// What was found, and what to do.
+    public var description: String {
+        "Inconclusive: a step of the check took \(elapsed), longer than a tick of \(tick); use a longer tick, or run the "
+            + "checks one after the other. What was found: \(violation)"
+    }
+}
