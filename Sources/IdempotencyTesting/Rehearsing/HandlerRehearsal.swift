@@ -72,8 +72,8 @@ public enum HandlerRehearsal {
     ///   - world: Makes what the handler changes.
     ///   - effects: What has been changed, as a value to compare.
     /// - Returns: What was found.
-    /// - Throws: What the handler throws without a disturbance; ``Simulation/LeftSimulation`` or ``Simulation/Deadlock`` if
-    ///   it waits for something that is outside of the rehearsal.
+    /// - Throws: What the handler throws without a disturbance; ``Simulation/LeftSimulation`` or
+    ///   ``Simulation/Deadlock`` if it waits for something that is outside of the rehearsal.
     public static func run<World: Sendable, Value: Codable & Equatable & Sendable, Effects: Equatable & Sendable>(
         handler: @escaping @Sendable (IdempotentExecution, World) async throws -> Value,
         policy: OperationPolicy = .standard,
@@ -111,8 +111,8 @@ public enum HandlerRehearsal {
     ///   - client: Calls the operation once, always with the same key. A failure that it expects it returns as a value.
     ///   - effects: What has been changed, as a value to compare.
     /// - Returns: What was found.
-    /// - Throws: What the client is thrown without a disturbance; ``Simulation/LeftSimulation`` or ``Simulation/Deadlock``
-    ///   if it waits for something that is outside of the rehearsal.
+    /// - Throws: What the client is thrown without a disturbance; ``Simulation/LeftSimulation`` or
+    ///   ``Simulation/Deadlock`` if it waits for something that is outside of the rehearsal.
     public static func run<World: Sendable, Value: Equatable & Sendable, Effects: Equatable & Sendable>(
         policy: OperationPolicy = .standard,
         store: @escaping @Sendable (ManualClock) -> any IdempotencyStore,
