@@ -6,7 +6,7 @@ public protocol ListableIdempotencyStore: IdempotencyStore {
     /// Lists records, a page at a time.
     ///
     /// A record that is there and fits from the first page to the last is listed exactly once; one that comes, goes or
-    /// changes meanwhile may be listed or not. What is expired is not listed. Nothing is locked between two pages.
+    /// changes meanwhile may be listed, or not, or twice. What is expired is not listed. Nothing is locked between two pages.
     ///
     /// - Parameters:
     ///   - query: Which records.

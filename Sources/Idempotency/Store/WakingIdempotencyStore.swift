@@ -11,7 +11,7 @@ public protocol WakingIdempotencyStore: IdempotencyStore {
     /// - Parameters:
     ///   - key: The key.
     ///   - onChange: Called after a change became visible to ``IdempotencyStore/load(_:)``; from any thread, quick, and
-    ///     never under a lock of the store's.
+    ///     never under a lock of the store's: it may cancel its subscription.
     /// - Returns: The subscription; it ends when it is cancelled.
     /// - Throws: An error if nothing could be subscribed. The engine then polls.
     nonisolated(nonsending) func subscribe(

@@ -100,9 +100,13 @@ struct BrokenAnswerTests {
 
     @Test("A version that did not grow at the finish: the caller has the result with the error")
     func finishDidNotGrow() async throws {
-        node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
         let error = await #expect(throws: IdempotencyError.self) {
-            try await node.interceptor.idempotent(key: key()) { _ in "A" }
+            try await node.interceptor.idempotent(key: key()) { execution in
+                // The claim's own version.
+                let same = RecordVersion(rawValue: try #require(execution.token).rawValue)
+                node.store.disturb(write: 1, .answer(.stored(same)))
+                return "A"
+            }
         }
         #expect(error?.code == .resultNotSaved)
         #expect(try error?.result(as: String.self) == "A")
@@ -114,6 +118,19 @@ struct BrokenAnswerTests {
         _ = try? await node.interceptor.idempotent(key: key()) { _ -> Int in throw EffectDidNotHappen(Boom()) }
         node.store.disturb(write: 2, .answer(.conflict(try await older(key()))))
         try await expectBroken { _ = try await node.interceptor.idempotent(key: key()) { _ in runs.add() } }
+    }
+
+    @Test("An older version that answers the finish is not gone on from")
+    func olderAtTheFinish() async throws {
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await node.interceptor.idempotent(key: key()) { _ in
+                node.store.disturb(write: 1, .answer(.conflict(try await older(key()))))
+                return "A"
+            }
+        }
+        #expect(error?.code == .resultNotSaved)
+        #expect((error?.cause as? IdempotencyError)?.code == .brokenStore)
+        #expect(try error?.result(as: String.self) == "A")
     }
 
     @Test("An older version that a renewal reads back after a lost reply is not gone on from")
