@@ -8,12 +8,30 @@ let package = Package(
         .library(name: "Idempotency", targets: ["Idempotency"]),
         .library(name: "IdempotencyInMemory", targets: ["IdempotencyInMemory"]),
         .library(name: "IdempotencyTesting", targets: ["IdempotencyTesting"]),
+        .library(name: "IdempotencySQL", targets: ["IdempotencySQL"]),
+        .library(name: "IdempotencySQLite", targets: ["IdempotencySQLite"]),
         .executable(name: "Quickstart", targets: ["Quickstart"]),
+    ],
+    traits: [
+        .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3.")
     ],
     targets: [
         .target(name: "Idempotency"),
         .target(name: "IdempotencyInMemory", dependencies: ["Idempotency"]),
         .target(name: "IdempotencyTesting", dependencies: ["Idempotency"]),
+        .target(name: "IdempotencySQL", dependencies: ["Idempotency"]),
+        .systemLibrary(
+            name: "CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
+        ),
+        .target(
+            name: "IdempotencySQLite",
+            dependencies: [
+                "Idempotency", "IdempotencySQL",
+                .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
         .executableTarget(name: "Quickstart", dependencies: ["Idempotency", "IdempotencyInMemory"]),
         .testTarget(
             name: "IdempotencyTests",
@@ -23,11 +41,26 @@ let package = Package(
             name: "IdempotencyTestingTests",
             dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
         ),
+        // A process that tests of durable stores start and kill.
+        .executableTarget(
+            name: "StoreWorker",
+            dependencies: ["Idempotency", "IdempotencySQLite"],
+            path: "Tests/StoreWorker"
+        ),
+        .testTarget(
+            name: "IdempotencySQLiteTests",
+            dependencies: [
+                "StoreWorker",
+                "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyTesting",
+                .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets {
+// A system library has nothing to be compiled.
+for target in package.targets where target.type != .system {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             // The Apple systems that have `Synchronization` and task executors; nothing is raised for anybody else.

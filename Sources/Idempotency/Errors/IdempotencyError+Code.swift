@@ -8,6 +8,7 @@ extension IdempotencyError {
             case undeclaredFailure, revoked, storeUnavailable, brokenStore, capacityExceeded, contention
             case tooManyWaiters, recursiveCall, repeatedStep, shutDown, nonCodableResult
             case corruptRecord, unsupportedRecordVersion, invalidCursor, invalidQuery, invalidSettlement
+            case invalidConfiguration, unsupportedSchemaVersion
         }
 
         private let name: Name
@@ -71,6 +72,10 @@ extension IdempotencyError {
         public static let invalidCursor = Code(.invalidCursor)
         /// A query does not say what it has to.
         public static let invalidQuery = Code(.invalidQuery)
+        /// A store cannot be made as it was asked for. Nothing was changed.
+        public static let invalidConfiguration = Code(.invalidConfiguration)
+        /// A store's tables were made by a newer release of this library. Nothing was changed.
+        public static let unsupportedSchemaVersion = Code(.unsupportedSchemaVersion)
         /// A settlement cannot be made as it was given. Nothing was changed.
         public static let invalidSettlement = Code(.invalidSettlement)
     }

@@ -1,0 +1,64 @@
+#if SQLite
+internal import CSQLite
+internal import Idempotency
+
+/// A connection to a database file. To be used by one thread at a time; its owner sees to that.
+@available(Idempotency 0.1, *)
+final class SQLiteConnection {
+    private let handle: OpaquePointer
+    private var statements: [String: SQLiteStatement] = [:]
+
+    /// Opens a database, and makes it if it is not there.
+    ///
+    /// - Parameters:
+    ///   - path: The file; `:memory:` for a database that goes with the connection.
+    ///   - busyTimeout: How long a call waits for another process's transaction.
+    init(_ path: String, busyTimeout: Duration) throws(SQLiteFailure) {
+        var handle: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        guard code == SQLITE_OK, let handle else {
+            // Even a failed opening leaves a handle, which holds the message.
+            let failure = SQLiteFailure(code, handle)
+            sqlite3_close_v2(handle)
+            throw failure
+        }
+        self.handle = handle
+        sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.nanoseconds / 1_000_000))
+    }
+
+    deinit {
+        // They hold the connection open.
+        statements = [:]
+        sqlite3_close_v2(handle)
+    }
+
+    /// How many rows the last statement changed.
+    var changes: Int { Int(sqlite3_changes64(handle)) }
+
+    /// Runs statements that answer nothing.
+    func run(_ sql: String) throws(SQLiteFailure) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        if code != SQLITE_OK { throw SQLiteFailure(code, handle) }
+    }
+
+    /// A statement, prepared once and kept. It is reset when the next one takes it.
+    func statement(_ sql: String) throws(SQLiteFailure) -> SQLiteStatement {
+        if let known = statements[sql] {
+            known.reset()
+            return known
+        }
+        let made = try SQLiteStatement(sql, handle)
+        statements[sql] = made
+        return made
+    }
+
+    /// Refuses longer values from now on.
+    func limitLength(to bytes: Int) {
+        sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Int32(clamping: bytes))
+    }
+
+    /// Whether a transaction is open: some errors end one by themselves.
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+}
+#endif

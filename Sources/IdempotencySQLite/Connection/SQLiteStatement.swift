@@ -1,0 +1,84 @@
+#if SQLite
+internal import CSQLite
+internal import Idempotency
+
+/// A prepared statement. Parameters count from 1, columns from 0, as SQLite has it.
+@available(Idempotency 0.1, *)
+final class SQLiteStatement {
+    private let connection: OpaquePointer
+    private let handle: OpaquePointer
+
+    init(_ sql: String, _ connection: OpaquePointer) throws(SQLiteFailure) {
+        var handle: OpaquePointer?
+        let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
+        guard code == SQLITE_OK, let handle else { throw SQLiteFailure(code, connection) }
+        self.connection = connection
+        self.handle = handle
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    func reset() {
+        // Its code repeats the last step's error, which was thrown.
+        _ = sqlite3_reset(handle)
+    }
+
+    func bind(_ value: Int64?, at index: Int32) throws(SQLiteFailure) {
+        try check(value.map { sqlite3_bind_int64(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
+    }
+
+    func bind(_ text: String?, at index: Int32) throws(SQLiteFailure) {
+        guard var text else { return try check(sqlite3_bind_null(handle, index)) }
+        let code = text.withUTF8 { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                sqlite3_bind_text(handle, index, $0.baseAddress, Int32($0.count), idempotency_sqlite_transient())
+            }
+        }
+        try check(code)
+    }
+
+    func bind(_ bytes: [UInt8], at index: Int32) throws(SQLiteFailure) {
+        let code = bytes.withUnsafeBytes {
+            sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), idempotency_sqlite_transient())
+        }
+        try check(code)
+    }
+
+    /// Goes to the next row. `false`: there is none.
+    func step() throws(SQLiteFailure) -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        case let code: throw SQLiteFailure(code, connection)
+        }
+    }
+
+    /// Runs a statement that answers nothing.
+    func run() throws(SQLiteFailure) {
+        defer { reset() }
+        while try step() {}
+    }
+
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+    func integerIfPresent(_ column: Int32) -> Int64? {
+        sqlite3_column_type(handle, column) == SQLITE_NULL ? nil : integer(column)
+    }
+
+    func text(_ column: Int32) -> String? {
+        guard let start = sqlite3_column_text(handle, column) else { return nil }
+        let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    func bytes(_ column: Int32) -> [UInt8] {
+        // In this order: the pointer is asked for first.
+        let start = sqlite3_column_blob(handle, column)
+        return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
+    private func check(_ code: Int32) throws(SQLiteFailure) {
+        if code != SQLITE_OK { throw SQLiteFailure(code, connection) }
+    }
+}
+#endif

@@ -1,0 +1,78 @@
+#if SQLite
+internal import CSQLite
+internal import Idempotency
+
+/// The store's errors, each with the advice that belongs to it.
+@available(Idempotency 0.1, *)
+enum SQLiteErrors {
+    static var closed: IdempotencyError {
+        IdempotencyError(code: .storeUnavailable, message: "The SQLite store is closed. Nothing was run or changed.")
+    }
+
+    static var tooManyCalls: IdempotencyError {
+        IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "\(SQLiteWorker.capacity) calls wait for the SQLite store already. Nothing was changed; retry later."
+        )
+    }
+
+    static func newerSchema(_ version: Int64, _ known: Int) -> IdempotencyError {
+        IdempotencyError(
+            code: .unsupportedSchemaVersion,
+            message:
+                "The table was made by a newer release (schema \(version)), and this one knows schema \(known). Nothing was "
+                + "changed; upgrade this service."
+        )
+    }
+
+    /// What SQLite's failure means, and what to do about it.
+    static func error(for error: any Error) -> any Error {
+        guard let failure = error as? SQLiteFailure else { return error }
+        let (code, advice) = advice(for: failure)
+        return IdempotencyError(
+            code: code,
+            message: "SQLite: \(failure.message) (code \(failure.code)). \(advice)",
+            cause: failure
+        )
+    }
+
+    private static func advice(for failure: SQLiteFailure) -> (IdempotencyError.Code, String) {
+        switch failure.primaryCode {
+        case SQLITE_BUSY, SQLITE_LOCKED:
+            (
+                .storeUnavailable,
+                "Another process holds the write lock for longer than the busy timeout; shorten its transactions."
+            )
+        case SQLITE_FULL:
+            (.storeUnavailable, "The disk is full, and nothing was changed; make room.")
+        case SQLITE_READONLY:
+            (
+                .storeUnavailable,
+                "The database cannot be written to; look at the permissions of the file and of its folder."
+            )
+        case SQLITE_CANTOPEN:
+            (
+                .storeUnavailable,
+                "The database cannot be opened; look whether the folder is there and may be written to."
+            )
+        case SQLITE_IOERR:
+            (.storeUnavailable, "The disk failed, and whether the change was made is not known.")
+        case SQLITE_CORRUPT, SQLITE_NOTADB:
+            (
+                .storeUnavailable,
+                "The file is damaged, or no database; put it right from a copy, or choose another file."
+            )
+        case SQLITE_TOOBIG:
+            (
+                .capacityExceeded,
+                "The record is larger than SQLite takes, and nothing was changed; lower the result's limit."
+            )
+        case SQLITE_ERROR where failure.message.hasPrefix("no such table"):
+            (.storeUnavailable, "The table is not there; call migrate(), or make it as SQLSchema prints it.")
+        default:
+            (.storeUnavailable, "Whether the change was made is not known.")
+        }
+    }
+}
+#endif

@@ -1,0 +1,145 @@
+#if SQLite
+internal import Idempotency
+internal import IdempotencySQL
+
+/// The records of one table, through one connection. To be used by one thread at a time.
+@available(Idempotency 0.1, *)
+struct SQLiteRecords {
+    /// What a write is to do to a key.
+    struct Write {
+        let key: IdempotencyKey
+        let expected: RecordVersion?
+        let change: RecordChange
+    }
+
+    let connection: SQLiteConnection
+    private let sql: SQLiteStatements
+
+    init(_ connection: SQLiteConnection, _ sql: SQLiteStatements) {
+        self.connection = connection
+        self.sql = sql
+    }
+
+    /// What is there and not expired.
+    func find(_ key: IdempotencyKey, _ now: Int64) throws -> StoredRecord? {
+        let select = try connection.statement(sql.find)
+        defer { select.reset() }
+        try select.bind(key.scope.text, at: 1)
+        try select.bind(key.value, at: 2)
+        guard try select.step() else { return nil }
+        return try RecordColumns.stored(
+            record: select.bytes(3),
+            version: select.integer(0),
+            heldUntil: select.integer(1),
+            expiresAt: select.integer(2),
+            now: now
+        )
+    }
+
+    /// Makes a change if the version that is there is the one expected. Within a transaction that holds the write lock.
+    ///
+    /// - Returns: Whether it was made.
+    func make(_ write: Write, version: Int64, _ now: Int64) throws(SQLiteFailure) -> Bool {
+        switch (write.change, write.expected) {
+        case (.write(let record), nil):
+            return try insert(write.key, RecordColumns(record, version: version, now: now), now)
+        case (.write(let record), let expected?):
+            return try update(write.key, RecordColumns(record, version: version, now: now), over: expected, now)
+        case (.remove, let expected?):
+            return try remove(write.key, expected, now)
+        case (.remove, nil):
+            return try !isThere(write.key, now)
+        }
+    }
+
+    private func insert(_ key: IdempotencyKey, _ columns: RecordColumns, _ now: Int64) throws(SQLiteFailure) -> Bool {
+        let statement = try connection.statement(sql.insert)
+        try statement.bind(key.scope.text, at: 1)
+        try statement.bind(key.value, at: 2)
+        try bind(columns, to: statement, now)
+        try statement.bind(key.scope.operation, at: 10)
+        try statement.bind(key.scope.tenant, at: 11)
+        try statement.bind(key.scope.principal, at: 12)
+        try statement.run()
+        return connection.changes > 0
+    }
+
+    private func update(
+        _ key: IdempotencyKey,
+        _ columns: RecordColumns,
+        over expected: RecordVersion,
+        _ now: Int64
+    ) throws(SQLiteFailure) -> Bool {
+        let statement = try connection.statement(sql.update)
+        try statement.bind(key.scope.text, at: 1)
+        try statement.bind(key.value, at: 2)
+        try bind(columns, to: statement, now)
+        try statement.bind(Int64(bitPattern: expected.rawValue), at: 10)
+        try statement.run()
+        return connection.changes > 0
+    }
+
+    private func bind(_ columns: RecordColumns, to statement: SQLiteStatement, _ now: Int64) throws(SQLiteFailure) {
+        try statement.bind(columns.state, at: 3)
+        try statement.bind(columns.attempt, at: 4)
+        try statement.bind(columns.version, at: 5)
+        // When it is written, and what has expired by then.
+        try statement.bind(columns.writtenAt, at: 6)
+        try statement.bind(columns.heldUntil, at: 7)
+        try statement.bind(columns.expiresAt, at: 8)
+        try statement.bind(columns.record, at: 9)
+    }
+
+    private func remove(
+        _ key: IdempotencyKey,
+        _ expected: RecordVersion,
+        _ now: Int64
+    ) throws(SQLiteFailure) -> Bool {
+        let statement = try connection.statement(sql.remove)
+        try statement.bind(key.scope.text, at: 1)
+        try statement.bind(key.value, at: 2)
+        try statement.bind(Int64(bitPattern: expected.rawValue), at: 3)
+        try statement.bind(now, at: 4)
+        try statement.run()
+        return connection.changes > 0
+    }
+
+    private func isThere(_ key: IdempotencyKey, _ now: Int64) throws(SQLiteFailure) -> Bool {
+        let select = try connection.statement(sql.find)
+        defer { select.reset() }
+        try select.bind(key.scope.text, at: 1)
+        try select.bind(key.value, at: 2)
+        guard try select.step() else { return false }
+        return select.integer(2) > now
+    }
+
+    /// The greatest version that was ever given. Within a transaction that holds the write lock.
+    func lastVersion() throws(SQLiteFailure) -> Int64 {
+        let select = try connection.statement(sql.lastVersion)
+        defer { select.reset() }
+        return try select.step() ? select.integer(0) : 0
+    }
+
+    func setLastVersion(_ version: Int64) throws(SQLiteFailure) {
+        let statement = try connection.statement(sql.setLastVersion)
+        try statement.bind(version, at: 1)
+        try statement.run()
+    }
+
+    /// Grows when another connection commits a change.
+    func contentNumber() throws(SQLiteFailure) -> Int64 {
+        let select = try connection.statement("PRAGMA data_version")
+        defer { select.reset() }
+        return try select.step() ? select.integer(0) : 0
+    }
+
+    /// Takes away what has expired. Returns how many records that were.
+    func purge(_ limit: Int, _ now: Int64) throws(SQLiteFailure) -> Int {
+        let statement = try connection.statement(sql.purge)
+        try statement.bind(now, at: 1)
+        try statement.bind(Int64(limit), at: 2)
+        try statement.run()
+        return connection.changes
+    }
+}
+#endif

@@ -1,0 +1,44 @@
+#if SQLite
+internal import IdempotencySQL
+
+/// The statements of a table's store.
+@available(Idempotency 0.1, *)
+struct SQLiteStatements: Sendable {
+    let find: String
+    let insert: String
+    let update: String
+    let remove: String
+    let lastVersion: String
+    let setLastVersion: String
+    let purge: String
+
+    init(_ table: SQLTable) {
+        let records = table.quoted
+        let meta = SQLSchema(table: table, dialect: .sqlite).metaTable
+        find = "SELECT version, held_until, expires_at, record FROM \(records) WHERE scope = ?1 AND key = ?2"
+        // Parameter 6 is the time of the write: whatever has expired by then counts as absent.
+        insert = """
+            INSERT INTO \(records)
+                (scope, key, state, attempt, version, written_at, held_until, expires_at, record, operation, tenant, principal)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            ON CONFLICT (scope, key) DO UPDATE SET
+                state = excluded.state, attempt = excluded.attempt, version = excluded.version,
+                written_at = excluded.written_at, held_until = excluded.held_until, expires_at = excluded.expires_at,
+                record = excluded.record
+            WHERE expires_at <= ?6
+            """
+        update = """
+            UPDATE \(records)
+            SET state = ?3, attempt = ?4, version = ?5, written_at = ?6, held_until = ?7, expires_at = ?8, record = ?9
+            WHERE scope = ?1 AND key = ?2 AND version = ?10 AND expires_at > ?6
+            """
+        remove = "DELETE FROM \(records) WHERE scope = ?1 AND key = ?2 AND version = ?3 AND expires_at > ?4"
+        lastVersion = "SELECT last_version FROM \(meta)"
+        setLastVersion = "UPDATE \(meta) SET last_version = ?1"
+        purge = """
+            DELETE FROM \(records) WHERE (scope, key) IN
+                (SELECT scope, key FROM \(records) WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
+            """
+    }
+}
+#endif
