@@ -26,3 +26,8 @@ within_seconds() {
     shift
     timeout --signal=INT --kill-after=10 "$limit" stdbuf --output=L "$@"
 }
+
+# has_library <name>: whether a C library can be built with.
+has_library() {
+    command -v pkg-config >/dev/null && pkg-config --exists "$1"
+}
