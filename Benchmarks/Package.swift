@@ -5,7 +5,16 @@ import PackageDescription
 let package = Package(
     name: "benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "swift-idempotency", path: "..")],
+    traits: [
+        .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3.")
+    ],
+    dependencies: [
+        .package(
+            name: "swift-idempotency",
+            path: "..",
+            traits: [.trait(name: "SQLite", condition: .when(traits: ["SQLite"]))]
+        )
+    ],
     targets: [
         .target(name: "Figures"),
         .executableTarget(name: "FigureReport", dependencies: ["Figures"]),
@@ -18,11 +27,24 @@ let package = Package(
                 .product(name: "IdempotencyInMemory", package: "swift-idempotency"),
             ]
         ),
+        .target(
+            name: "CSQLiteLoop",
+            linkerSettings: [.linkedLibrary("sqlite3", .when(traits: ["SQLite"]))]
+        ),
+        .executableTarget(
+            name: "SQLiteBenchmark",
+            dependencies: [
+                "Figures",
+                .target(name: "CSQLiteLoop", condition: .when(traits: ["SQLite"])),
+                .product(name: "Idempotency", package: "swift-idempotency"),
+                .product(name: "IdempotencySQLite", package: "swift-idempotency"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets {
+for target in package.targets where target.name != "CSQLiteLoop" {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
