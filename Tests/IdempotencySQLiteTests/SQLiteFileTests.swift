@@ -170,7 +170,7 @@ struct SQLiteFileTests {
             _ = try await interceptor.idempotent(key: key("large")) { _ in [UInt8](repeating: 1, count: 500_000) }
         }
         #expect(error?.code == .resultNotSaved)
-        #expect("\(String(describing: error?.cause))".contains("The disk is full"))
+        #expect((error?.cause as? IdempotencyError)?.message.contains("The disk is full") == true)
         #expect(try await interceptor.idempotent(key: key("before")) { _ in "no" } == "A")
         try await store.limitPages(to: 100_000)
         #expect(try await interceptor.idempotent(key: key("after")) { _ in "B" } == "B")
