@@ -1,3 +1,4 @@
+internal import Idempotency
 import Synchronization
 
 /// Notes how much time passed on the machine while a check let none pass.
