@@ -64,10 +64,18 @@ struct SQLiteBenchmark {
             )
             await store.close()
         }
-        report("SQLite, executions, 64 tasks", ours, over: single, "one commit a write")
-        report("SQLite, executions, 64 tasks", ours, over: grouped, "64 writes a commit")
-        report("SQLite, executions, one task", alone, over: single, "one commit a write")
-        report("SQLite, replays, 64 tasks", replays, over: reads, "reads")
+        for (name, rates) in [
+            ("SQLite, executions, 64 tasks", ours), ("SQLite, executions, one task", alone),
+            ("SQLite, replays, 64 tasks", replays), ("SQLite, C loop, one commit a write", single),
+            ("SQLite, C loop, 64 writes a commit", grouped), ("SQLite, C loop, reads", reads),
+        ] {
+            precondition(rates.allSatisfy { $0 > 0 }, "the loop in C failed")
+            Figures.report(name, median(rates), .perSecond)
+        }
+        report("SQLite, executions, 64 tasks, of one commit a write", ours, of: single)
+        report("SQLite, executions, 64 tasks, of 64 writes a commit", ours, of: grouped)
+        report("SQLite, executions, one task, of one commit a write", alone, of: single)
+        report("SQLite, replays, 64 tasks, of reads", replays, of: reads)
     }
 
     private nonisolated static func key(_ number: Int, _ round: Int) throws -> IdempotencyKey {
@@ -92,11 +100,8 @@ struct SQLiteBenchmark {
             })
     }
 
-    private nonisolated static func report(_ name: String, _ ours: [Double], over raw: [Double], _ what: String) {
-        precondition(raw.allSatisfy { $0 > 0 }, "the loop in C failed")
-        print("\(name)\t\(Int(median(ours)))\t1/s")
-        print("\(name), C loop, \(what)\t\(Int(median(raw)))\t1/s")
-        Figures.report("\(name), over a C loop, \(what)", median(zip(ours, raw).map { $0 / $1 }), .part)
+    private nonisolated static func report(_ name: String, _ ours: [Double], of raw: [Double]) {
+        Figures.report(name, median(zip(ours, raw).map { $0 / $1 }), .part)
     }
 }
 #endif
