@@ -16,11 +16,6 @@ package struct SQLListing: Sendable {
         case before(Int64)
     }
 
-    private enum Order {
-        case version(after: Int64?)
-        case expiry(after: (expiry: Int64, version: Int64)?)
-    }
-
     /// The statement. Its columns: version, held_until, expires_at, record, written_at, operation, tenant, principal, key.
     package let sql: String
     /// The values of its parameters, in order.

@@ -133,7 +133,10 @@ final class SQLiteWorker: Sendable {
     ///   connection (sqlite.org/pragma.html#pragma_data_version).
     private func watch(since seen: Int64?) {
         guard let records, let number = try? records.contentNumber(), isAwaited() else {
-            return state.withLock { $0.isWatching = false }
+            state.withLock { $0.isWatching = false }
+            // Whoever came between the question and its answer has seen a watch, and started none.
+            if isAwaited() { watchOtherProcesses() }
+            return
         }
         if let seen, seen != number { onForeignChange() }
         queue.asyncAfter(deadline: .now() + .milliseconds(10)) { self.watch(since: number) }
