@@ -3,7 +3,7 @@ import Idempotency
 import IdempotencySQLite
 import Testing
 
-@Suite("Calls to a SQLite store that travel together", .timeLimit(.minutes(2)))
+@Suite("Calls to a SQLite store that travel together", .timeLimit(.minutes(10)))
 struct SQLiteBatchTests {
     private let folder = TemporaryFolder()
 

@@ -4,7 +4,7 @@ import IdempotencySQLite
 import IdempotencyTesting
 import Testing
 
-@Suite("The SQLite store keeps every rule of the protocol", .timeLimit(.minutes(5)))
+@Suite("The SQLite store keeps every rule of the protocol", .timeLimit(.minutes(10)))
 struct SQLiteConformanceTests {
     private let folder = TemporaryFolder()
     private let clock = ManualClock()

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Processes that share a file, some of them killed in the middle of their work.
-@Suite("Processes that are killed", .serialized, .timeLimit(.minutes(5)))
+@Suite("Processes that are killed", .serialized, .timeLimit(.minutes(10)))
 struct SQLiteCrashTests {
     /// What the processes have said. It outlives them: this process reads it.
     private final class Witness: Sendable {

@@ -12,7 +12,7 @@ import Glibc
 import Darwin
 #endif
 
-@Suite("A SQLite store in a file", .timeLimit(.minutes(2)))
+@Suite("A SQLite store in a file", .timeLimit(.minutes(10)))
 struct SQLiteFileTests {
     private let folder = TemporaryFolder()
 

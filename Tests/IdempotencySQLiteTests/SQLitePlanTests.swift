@@ -5,7 +5,7 @@ import IdempotencySQL
 import IdempotencySQLite
 import Testing
 
-@Suite("What SQLite does for a statement, with a million records", .timeLimit(.minutes(5)))
+@Suite("What SQLite does for a statement, with a million records", .timeLimit(.minutes(10)))
 struct SQLitePlanTests {
     private let folder = TemporaryFolder()
 

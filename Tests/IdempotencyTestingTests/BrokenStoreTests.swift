@@ -2,7 +2,7 @@ import Idempotency
 import IdempotencyTesting
 import Testing
 
-@Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(5)))
+@Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(10)))
 struct BrokenStoreTests {
     private func subject(_ flaw: StoreConformanceCheck?, _ subtlety: ToyStore.Subtlety? = nil) -> StoreUnderTest {
         let clock = ManualClock()

@@ -3,7 +3,7 @@ import IdempotencyTesting
 import Testing
 
 /// Every store call of a run goes wrong in every way, alone and in pairs.
-@Suite("Whatever goes wrong with the store, and wherever", .serialized, .timeLimit(.minutes(5)))
+@Suite("Whatever goes wrong with the store, and wherever", .serialized, .timeLimit(.minutes(10)))
 struct ExhaustiveFaultTests {
     /// Shorter and longer than the lease.
     private static let latenesses = [Duration.milliseconds(700), FaultRun.lease + .seconds(1)]

@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("A handler rehearsed under everything that can happen to it", .timeLimit(.minutes(1)))
+@Suite("A handler rehearsed under everything that can happen to it", .timeLimit(.minutes(10)))
 struct HandlerRehearsalTests {
     /// What handlers here change.
     private actor World {

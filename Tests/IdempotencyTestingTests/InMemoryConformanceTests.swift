@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("The in-memory store keeps every rule of the protocol", .timeLimit(.minutes(5)))
+@Suite("The in-memory store keeps every rule of the protocol", .timeLimit(.minutes(10)))
 struct InMemoryConformanceTests {
     @Test("Rule by rule", arguments: StoreConformanceCheck.allCases)
     func conforms(_ check: StoreConformanceCheck) async throws {

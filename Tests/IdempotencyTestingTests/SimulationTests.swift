@@ -2,7 +2,7 @@ import Dispatch
 import IdempotencyTesting
 import Testing
 
-@Suite("A simulation, and what leaves it", .timeLimit(.minutes(1)))
+@Suite("A simulation, and what leaves it", .timeLimit(.minutes(10)))
 struct SimulationTests {
     @Test("The same seed gives the same order, another seed another one")
     func repeats() throws {

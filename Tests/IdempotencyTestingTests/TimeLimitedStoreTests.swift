@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("A way to a store that gives up in time", .timeLimit(.minutes(5)))
+@Suite("A way to a store that gives up in time", .timeLimit(.minutes(10)))
 struct TimeLimitedStoreTests {
     /// Answers nobody for an hour.
     private struct SlowStore: IdempotencyStore {

@@ -6,7 +6,7 @@ import Testing
 
 /// The in-memory store answers without waiting, and the engine spends no suspension on it. `FaultyStore` hides that, so
 /// the other suites look at the general path; these look at both.
-@Suite("A store that answers at once", .timeLimit(.minutes(1)))
+@Suite("A store that answers at once", .timeLimit(.minutes(10)))
 struct AtOnceTests {
     /// One interceptor, straight on the in-memory store or through a wrapper that answers later.
     private struct Subject {

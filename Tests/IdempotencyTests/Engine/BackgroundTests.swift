@@ -4,7 +4,7 @@ import Testing
 
 @testable import Idempotency
 
-@Suite("What the library does by itself stays small", .timeLimit(.minutes(1)))
+@Suite("What the library does by itself stays small", .timeLimit(.minutes(10)))
 struct BackgroundTests {
     @Test("One timer renews any number of runs, however their leases differ")
     func oneTimer() async throws {

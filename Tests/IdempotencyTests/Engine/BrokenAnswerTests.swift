@@ -3,7 +3,7 @@ import IdempotencyTesting
 import Testing
 
 /// A driver that takes one reply for another's, a replica that is read, a backup that was played back.
-@Suite("A store that breaks its contract is called broken, and what it said is not used", .timeLimit(.minutes(1)))
+@Suite("A store that breaks its contract is called broken, and what it said is not used", .timeLimit(.minutes(10)))
 struct BrokenAnswerTests {
     private let node: Node
     private let runs = Counter()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Idempotency
 
-@Suite("Claims, leases, takeover", .timeLimit(.minutes(2)))
+@Suite("Claims, leases, takeover", .timeLimit(.minutes(10)))
 struct ClaimAndTakeoverTests {
     /// A run that holds its claim, whose renewals get lost, and whose lease is over.
     private func stalled(

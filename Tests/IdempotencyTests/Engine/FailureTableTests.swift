@@ -12,7 +12,7 @@ enum OtherFailure: FinalFailure {
     case no
 }
 
-@Suite("Every row of the failure table", .timeLimit(.minutes(2)))
+@Suite("Every row of the failure table", .timeLimit(.minutes(10)))
 struct FailureTableTests {
     @Test("A handler that returns: the caller has the value, a duplicate the same one as a replay")
     func returns() async throws {

@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("Handing over the lead, and ending it", .timeLimit(.minutes(2)))
+@Suite("Handing over the lead, and ending it", .timeLimit(.minutes(10)))
 struct HandOverTests {
     @Test("I10: a caller that does not wait is told when an heir's claim is made, not when the heir is done")
     func impatientFollowerOfAnHeir() async throws {

@@ -38,7 +38,7 @@ private enum Tag {
     @TaskLocal static var value = "none"
 }
 
-@Suite("Forms of a handler", .timeLimit(.minutes(2)))
+@Suite("Forms of a handler", .timeLimit(.minutes(10)))
 struct HandlerFormTests {
     @Test("A handler touches its actor's state, and what it captures need not be Sendable")
     func callersIsolation() async throws {

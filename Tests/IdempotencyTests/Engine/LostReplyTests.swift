@@ -2,7 +2,7 @@ import Idempotency
 import IdempotencyTesting
 import Testing
 
-@Suite("Lost replies: every store call may be repeated", .timeLimit(.minutes(2)))
+@Suite("Lost replies: every store call may be repeated", .timeLimit(.minutes(10)))
 struct LostReplyTests {
     @Test("A claim whose reply is lost is found again by its claimant, and counts after one more write")
     func claim() async throws {

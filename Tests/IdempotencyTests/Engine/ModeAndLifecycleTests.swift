@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("Modes, status, revocation, shutdown", .timeLimit(.minutes(2)))
+@Suite("Modes, status, revocation, shutdown", .timeLimit(.minutes(10)))
 struct ModeAndLifecycleTests {
     @Test("Observe only: everything runs, nothing waits, and what would have happened is reported")
     func observeOnly() async throws {

@@ -1,7 +1,7 @@
 import Idempotency
 import Testing
 
-@Suite("Reconciling what nobody knows", .timeLimit(.minutes(2)))
+@Suite("Reconciling what nobody knows", .timeLimit(.minutes(10)))
 struct ReconcileTests {
     /// A node whose process died in its handler, under `.reconcile`.
     private func lapsed(_ maximumAttempts: Int? = nil) async throws -> Node {

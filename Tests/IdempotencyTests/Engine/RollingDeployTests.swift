@@ -4,7 +4,7 @@ import IdempotencyTesting
 import Testing
 
 /// Nodes of this release beside nodes of the next one, which writes its records in a format that is not known here.
-@Suite("Two releases on one store", .timeLimit(.minutes(1)))
+@Suite("Two releases on one store", .timeLimit(.minutes(10)))
 struct RollingDeployTests {
     private let clock = ManualClock()
     private let memory: InMemoryIdempotencyStore

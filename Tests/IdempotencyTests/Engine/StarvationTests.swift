@@ -2,7 +2,7 @@ import Idempotency
 import IdempotencyInMemory
 import Testing
 
-@Suite("The keeper of leases has a thread of its own", .timeLimit(.minutes(2)))
+@Suite("The keeper of leases has a thread of its own", .timeLimit(.minutes(10)))
 struct StarvationTests {
     @Test("Handlers that keep every thread of the pool busy cannot starve the renewal of their leases")
     func busyHandlers() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Idempotency
 
-@Suite("Steps, and what a handler knows of its run", .timeLimit(.minutes(2)))
+@Suite("Steps, and what a handler knows of its run", .timeLimit(.minutes(10)))
 struct StepAndExecutionTests {
     @Test("A finished step is skipped by a re-run, which has its result")
     func stepsAreKept() async throws {

@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("Waiting and load", .timeLimit(.minutes(3)))
+@Suite("Waiting and load", .timeLimit(.minutes(10)))
 struct WaitingTests {
     @Test("Scenario 38c: the leader is cancelled before it ran: a follower takes the lead with its own handler")
     func leaderCancelledBeforeItRan() async throws {

@@ -4,7 +4,7 @@ import IdempotencyTesting
 import Testing
 
 /// Every kind of event, with what an operator reads off it.
-@Suite("What the observer is told", .timeLimit(.minutes(1)))
+@Suite("What the observer is told", .timeLimit(.minutes(10)))
 struct EventTests {
     /// What brings an event about, and what it then holds.
     struct Situation: CustomTestStringConvertible, Sendable {

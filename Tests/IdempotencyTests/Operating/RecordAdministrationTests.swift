@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("What operators do to records", .timeLimit(.minutes(1)))
+@Suite("What operators do to records", .timeLimit(.minutes(10)))
 struct RecordAdministrationTests {
     private let clock = ManualClock()
     private let store: InMemoryIdempotencyStore

@@ -3,7 +3,7 @@ import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
-@Suite("Settling a key by hand", .timeLimit(.minutes(1)))
+@Suite("Settling a key by hand", .timeLimit(.minutes(10)))
 struct SettlingTests {
     enum Declined: FinalFailure, Equatable {
         static let failureName = "declined"

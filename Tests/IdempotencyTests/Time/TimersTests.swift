@@ -3,7 +3,7 @@ import Testing
 
 @testable import Idempotency
 
-@Suite("Timers", .timeLimit(.minutes(1)))
+@Suite("Timers", .timeLimit(.minutes(10)))
 struct TimersTests {
     private let clock = ManualClock()
     private let timers: Timers

@@ -7,7 +7,7 @@ import ServiceLifecycle
 import ServiceLifecycleTestKit
 import Testing
 
-@Suite("Interceptor as a service", .timeLimit(.minutes(1)))
+@Suite("Interceptor as a service", .timeLimit(.minutes(10)))
 struct IdempotencyServiceTests {
     private let node = Node()
     private let handler: InMemoryLogHandler

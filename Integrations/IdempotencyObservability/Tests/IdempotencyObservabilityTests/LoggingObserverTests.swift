@@ -5,7 +5,7 @@ import Testing
 
 @testable import IdempotencyObservability
 
-@Suite("Logging", .timeLimit(.minutes(1)))
+@Suite("Logging", .timeLimit(.minutes(10)))
 struct LoggingObserverTests {
     private let handler: InMemoryLogHandler
     private let logger: Logger

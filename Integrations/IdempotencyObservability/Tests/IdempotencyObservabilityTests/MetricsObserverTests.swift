@@ -12,7 +12,7 @@ private let details = "idempotency_event_details_total"
 private let runs = "idempotency_run_duration_seconds"
 private let waits = "idempotency_wait_duration_seconds"
 
-@Suite("Metrics", .timeLimit(.minutes(2)))
+@Suite("Metrics", .timeLimit(.minutes(10)))
 struct MetricsObserverTests {
     private let metrics = TestMetrics()
 

@@ -2,7 +2,7 @@ import Idempotency
 import IdempotencyObservability
 import Testing
 
-@Suite("Observer group", .timeLimit(.minutes(1)))
+@Suite("Observer group", .timeLimit(.minutes(10)))
 struct ObserverGroupTests {
     @Test("Each observer is told of each event")
     func tellsAll() async throws {

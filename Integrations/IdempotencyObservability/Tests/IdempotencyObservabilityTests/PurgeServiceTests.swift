@@ -7,7 +7,7 @@ import Logging
 import ServiceLifecycleTestKit
 import Testing
 
-@Suite("Purging as a service", .timeLimit(.minutes(1)))
+@Suite("Purging as a service", .timeLimit(.minutes(10)))
 struct PurgeServiceTests {
     private let node = Node()
     /// Apart from the store's, on which the interceptor sleeps too.

@@ -4,7 +4,7 @@ import InMemoryTracing
 import Testing
 import Tracing
 
-@Suite("Tracing", .timeLimit(.minutes(1)))
+@Suite("Tracing", .timeLimit(.minutes(10)))
 struct TracingTests {
     private let tracer = InMemoryTracer()
     private let node: Node
