@@ -13,10 +13,12 @@
 /// | `version` | the record's version |
 /// | `written_at` | when it was written |
 /// | `held_until` | when a pending record's lease, or a finished one's retention, is over |
-/// | `expires_at` | when it counts as absent; 2⁶³−1: never by itself |
+/// | `expires_at` | when it counts as absent; 2⁶² or later: never by itself |
+/// | `awaited` | on PostgreSQL: whether another process waits for it |
 /// | `record` | the record |
 ///
-/// A second table of one row holds the schema's version and, on SQLite, the source of versions.
+/// A second table of one row holds the schema's version and, on SQLite, the source of versions; on PostgreSQL that is a
+/// sequence.
 @available(Idempotency 0.1, *)
 public struct SQLSchema: Sendable {
     /// The version of the schema that this release reads and writes.
@@ -38,10 +40,14 @@ public struct SQLSchema: Sendable {
     /// The name of the table that holds the schema's version.
     package var metaTable: String { table.quoted("_meta") }
 
+    /// The name of the sequence that versions are drawn from, on PostgreSQL.
+    package var versionSequence: String { table.quoted("_version") }
+
     /// The statements that make the tables, each to be run by itself, in order. Harmless when repeated.
     public var statements: [String] {
         switch dialect {
         case .sqlite: sqlite
+        case .postgreSQL: postgreSQL
         }
     }
 
@@ -88,6 +94,53 @@ public struct SQLSchema: Sendable {
             """
             INSERT INTO \(self.table.quoted("_meta")) (id, schema_version, last_version)
             VALUES (1, \(Self.version), 0) ON CONFLICT (id) DO NOTHING
+            """,
+        ]
+    }
+    private var postgreSQL: [String] {
+        let table = table.quoted
+        // Bytes decide, not the database's collation; and comparing bytes is quicker.
+        let text = "text COLLATE \"C\""
+        return [
+            """
+            CREATE TABLE IF NOT EXISTS \(table) (
+                scope \(text) NOT NULL,
+                key \(text) NOT NULL,
+                operation \(text) NOT NULL,
+                tenant \(text),
+                principal \(text),
+                state \(text) NOT NULL,
+                attempt bigint NOT NULL,
+                version bigint NOT NULL,
+                written_at bigint NOT NULL,
+                held_until bigint NOT NULL,
+                expires_at bigint NOT NULL,
+                awaited boolean NOT NULL DEFAULT false,
+                record bytea NOT NULL,
+                PRIMARY KEY (scope, key)
+            )
+            """,
+            "CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_expiry")) ON \(table) (expires_at, version)",
+            "CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_open")) ON \(table) (version) WHERE state <> 'done'",
+            """
+            CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_tenant")) ON \(table) (tenant, version)
+            WHERE tenant IS NOT NULL
+            """,
+            """
+            CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_principal")) ON \(table) (principal, version)
+            WHERE principal IS NOT NULL
+            """,
+            // No cache: a connection that keeps numbers for later would give a lower version after a higher one.
+            "CREATE SEQUENCE IF NOT EXISTS \(versionSequence) AS bigint CACHE 1",
+            """
+            CREATE TABLE IF NOT EXISTS \(metaTable) (
+                id integer PRIMARY KEY CHECK (id = 1),
+                schema_version integer NOT NULL
+            )
+            """,
+            """
+            INSERT INTO \(metaTable) (id, schema_version)
+            VALUES (1, \(Self.version)) ON CONFLICT (id) DO NOTHING
             """,
         ]
     }
