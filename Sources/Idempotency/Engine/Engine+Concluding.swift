@@ -67,6 +67,22 @@ extension Engine {
         }
     }
 
+    /// Reports the end of a run whose record was committed in a transaction.
+    func reportEnd(of run: Run, _ record: IdempotencyRecord) {
+        guard events.isObserved else { return }
+        let isDone = if case .done = record.state { true } else { false }
+        let state = isDone ? RecordState.done : .failed
+        events.report(isDone ? .completed : .failed, run.key, state, attempt: run.attempt, duration: elapsed(run))
+    }
+
+    /// Leaves a run that ends without a record of its own, for whoever comes next.
+    func abandonFlight(of run: Run, _ kind: IdempotencyEvent.Kind, _ error: (any Error)?) {
+        run.withState { $0.leave() }
+        flights.handOver(run)
+        let state: RecordState? = kind == .leaseLost ? nil : .inProgress
+        events.report(kind, run.key, state, attempt: run.attempt, duration: elapsed(run), error: error)
+    }
+
     /// What an error makes of the record, and what the caller is thrown.
     func classify(
         _ error: any Error,

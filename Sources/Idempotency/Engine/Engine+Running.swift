@@ -27,44 +27,78 @@ extension Engine {
         }
         switch acquisition {
         case .run(let run):
-            // What is only observed must not notice it.
-            let isObserved = policy.mode == .observeOnly
-            let execution = isObserved ? IdempotentExecution(unprotected: key) : IdempotentExecution(run, self)
-            let value: Kind.Value
-            do {
-                value = try await Run.$current.withValue(run) { try await handler(execution) }
-            } catch {
-                throw await concludeFailure(run, error, failures)
-            }
-            let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
-            if isDecidedAtOnce, concludeAtOnce(run, kept) {
-                return value
-            }
-            try await conclude(run, kept)
-            return value
+            return try await execute(kind, run, policy, failures, isDecidedAtOnce: isDecidedAtOnce, handler)
         case .unprotected(let run):
-            defer {
-                run?.withState { $0.leave() }
-                if run != nil { background.end() }
-            }
-            do {
-                let execution = IdempotentExecution(unprotected: key)
-                let value =
-                    if let run {
-                        try await Run.$current.withValue(run) { try await handler(execution) }
-                    } else {
-                        try await handler(execution)
-                    }
-                if let run {
-                    let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
-                    writeLater(run, .complete(kept, retention: policy.retentionNanoseconds))
-                }
-                return value
-            } catch {
-                let (event, thrown) = classify(error, policy.lapse.recorded, policy, failures)
-                if let run { writeLater(run, event) }
-                throw thrown
-            }
+            return try await executeUnprotected(kind, run, key, policy, failures, handler)
+        case .replay, .failed, .inProgress, .unknown:
+            return try answer(kind, acquisition, key, failures, &ending)
+        }
+    }
+
+    /// Runs the handler of a claim that is made.
+    func execute<Kind: ResultKind>(
+        _ kind: Kind.Type,
+        _ run: Run,
+        _ policy: OperationPolicy,
+        _ failures: [any FinalFailure.Type],
+        isDecidedAtOnce: Bool,
+        _ handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
+    ) async throws -> Kind.Value {
+        // What is only observed must not notice it.
+        let isObserved = policy.mode == .observeOnly
+        let execution = isObserved ? IdempotentExecution(unprotected: run.key) : IdempotentExecution(run, self)
+        let value: Kind.Value
+        do {
+            value = try await Run.$current.withValue(run) { try await handler(execution) }
+        } catch {
+            throw await concludeFailure(run, error, failures)
+        }
+        let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
+        if isDecidedAtOnce, concludeAtOnce(run, kept) {
+            return value
+        }
+        try await conclude(run, kept)
+        return value
+    }
+
+    /// Runs a handler whose duplicates are not kept out.
+    func executeUnprotected<Kind: ResultKind>(
+        _ kind: Kind.Type,
+        _ run: Run?,
+        _ key: IdempotencyKey,
+        _ policy: OperationPolicy,
+        _ failures: [any FinalFailure.Type],
+        _ handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
+    ) async throws -> Kind.Value {
+        defer {
+            run?.withState { $0.leave() }
+            if run != nil { background.end() }
+        }
+        do {
+            let execution = IdempotentExecution(unprotected: key)
+            guard let run else { return try await handler(execution) }
+            let value = try await Run.$current.withValue(run) { try await handler(execution) }
+            let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
+            writeLater(run, .complete(kept, retention: policy.retentionNanoseconds))
+            return value
+        } catch {
+            let (event, thrown) = classify(error, policy.lapse.recorded, policy, failures)
+            if let run { writeLater(run, event) }
+            throw thrown
+        }
+    }
+
+    /// Answers a call for which nothing is run.
+    func answer<Kind: ResultKind>(
+        _ kind: Kind.Type,
+        _ acquisition: Acquisition,
+        _ key: IdempotencyKey,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding
+    ) throws -> Kind.Value {
+        switch acquisition {
+        case .run, .unprotected:
+            preconditionFailure("what is to be run has no answer yet")
         case .replay(let stored):
             ending = .replayed
             return try kind.restore(stored, by: self)

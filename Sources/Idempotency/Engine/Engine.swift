@@ -2,7 +2,7 @@ import Synchronization
 
 /// What all views of one interceptor share: the store, the flights, the keeper of leases. Holds all policy.
 @available(Idempotency 0.1, *)
-final class Engine: Sendable {
+package final class Engine: Sendable {
     let store: CheckedStore
     let wakingStore: (any WakingIdempotencyStore)?
     let immediateStore: (any ImmediateIdempotencyStore)?

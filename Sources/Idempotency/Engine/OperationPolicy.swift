@@ -166,6 +166,25 @@ public struct OperationPolicy: Sendable {
         )
     }
 
+    /// The same for effects that are committed together with their record: a run that died has left none, so that it is
+    /// always right to run again; and where the store does not answer, no effect could be made either.
+    package var forTransactions: OperationPolicy {
+        OperationPolicy(
+            unchecked: mode,
+            lease: lease,
+            maximumRunTime: maximumRunTime,
+            retention: retention,
+            abandonmentRetention: abandonmentRetention,
+            waitLimit: waitLimit,
+            pollInterval: pollInterval,
+            lapse: .rerun,
+            storeFailure: .failClosed,
+            maximumAttempts: maximumAttempts,
+            maximumResultSize: maximumResultSize,
+            maximumWaiters: maximumWaiters
+        )
+    }
+
     private init(
         unchecked mode: Mode,
         lease: Duration,

@@ -52,6 +52,60 @@ final class RecordWriter: Sendable {
         return outcome
     }
 
+    /// Has a transaction of the store's make a run's next write together with other changes.
+    ///
+    /// - Parameters:
+    ///   - isLast: Whether the run writes nothing after it.
+    ///   - transaction: Prepares the write, makes it and commits, or undoes everything.
+    func write(of run: Run, isLast: Bool, in transaction: () async -> TransactionResult) async -> TransactionResult {
+        await run.takeTurn()?.value()
+        let sentAt = runtime.time.now()
+        var result = await findCertainty(of: run)
+        if result == nil { result = await transaction() }
+        if case .committed(let write, let version) = result, version <= write.expected {
+            result = .unknown(IdempotencyError.versionDidNotGrow)
+        }
+        switch result! {
+        case .committed(let write, let version):
+            run.wrote(write.record, version, sentAt: sentAt)
+        case .lost:
+            run.withState { $0.lose() }
+        case .undone:
+            break
+        case .unknown(let error):
+            events.report(error, of: run.key)
+            run.withState { state in
+                state.replyLost()
+                // Before a renewal that stands in line has its turn.
+                if isLast { state.leave() }
+            }
+        }
+        run.endTurn()
+        return result!
+    }
+
+    /// Makes sure that the run knows what is stored, as after a renewal whose reply was lost. `nil`: it does.
+    private func findCertainty(of run: Run) async -> TransactionResult? {
+        var failures = 0
+        while true {
+            switch run.turn(for: .renew) {
+            case .write: return nil
+            case .lost, .ended, .refused: return .lost
+            case .read: break
+            }
+            do {
+                let found = try await store.load(run.key, notBefore: run.stored?.version)
+                guard let found, found.record.claimant == run.claimant, found.record.isPending else { return .lost }
+                let now = runtime.time.now()
+                run.withState { $0.adopt(found, at: now) }
+            } catch {
+                failures += 1
+                events.report(error, of: run.key)
+                guard failures < 2 else { return .undone(error) }
+            }
+        }
+    }
+
     private func writeInTurn(
         _ event: RecordStateMachine.Event,
         of run: Run,

@@ -1,6 +1,6 @@
 /// What kind of value a handler returns: how it becomes what a record keeps, and back.
 @available(Idempotency 0.1, *)
-protocol ResultKind<Value>: SendableMetatype {
+package protocol ResultKind<Value>: SendableMetatype {
     associatedtype Value
 
     static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue
@@ -9,22 +9,22 @@ protocol ResultKind<Value>: SendableMetatype {
 
 /// A value that the codec encodes.
 @available(Idempotency 0.1, *)
-enum CodableResult<Value: Codable>: ResultKind {
-    static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue {
+package enum CodableResult<Value: Codable>: ResultKind {
+    package static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue {
         ResultKeeping.keep(value, with: engine.codec, limit: limit)
     }
 
-    static func restore(_ stored: StoredValue, by engine: Engine) throws -> Value {
+    package static func restore(_ stored: StoredValue, by engine: Engine) throws -> Value {
         try ResultKeeping.restore(Value.self, from: stored, with: engine.codec)
     }
 }
 
 /// Nothing: that the handler ran is all there is to keep.
 @available(Idempotency 0.1, *)
-enum VoidResult: ResultKind {
-    static func keep(_ value: Void, by engine: Engine, limit: Int) -> StoredValue { .void }
+package enum VoidResult: ResultKind {
+    package static func keep(_ value: Void, by engine: Engine, limit: Int) -> StoredValue { .void }
 
-    static func restore(_ stored: StoredValue, by engine: Engine) throws {
+    package static func restore(_ stored: StoredValue, by engine: Engine) throws {
         try ResultKeeping.restoreVoid(from: stored)
     }
 }

@@ -146,6 +146,32 @@ extension IdempotencyError {
         )
     }
 
+    static var leaseLostInTransaction: IdempotencyError {
+        IdempotencyError(
+            .leaseLost,
+            "The run outlived its lease, and the key is another's or its record is gone. Its transaction was rolled back, and "
+                + "nothing of it took effect; lengthen the lease or maximumRunTime."
+        )
+    }
+
+    static func commitUnknown(_ cause: any Error) -> IdempotencyError {
+        IdempotencyError(
+            .resultNotSaved,
+            "The database did not say whether the transaction was committed. Effect and result are both there or neither; "
+                + "call again with the same key to learn which.",
+            cause: cause
+        )
+    }
+
+    static func stepUnknown(_ cause: any Error) -> IdempotencyError {
+        IdempotencyError(
+            .resultNotSaved,
+            "The database did not say whether the step's transaction was committed. Its effect and its result are both there "
+                + "or neither; call again with the same key to go on from there.",
+            cause: cause
+        )
+    }
+
     /// The store did not answer a call, whose handler has not been entered. What it did answer, and cannot be used, stays
     /// what it is.
     static func storeUnavailable(_ cause: any Error) -> IdempotencyError {

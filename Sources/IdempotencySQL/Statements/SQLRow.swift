@@ -35,10 +35,10 @@ public struct SQLRow: Hashable, Sendable {
     /// - Parameter types: What they are read as.
     /// - Throws: ``SQLError`` if there are not as many columns as types, or one holds another kind of value.
     public func decode<each Value: SQLConvertible>(
-        as types: (repeat (each Value).Type)
+        as types: repeat (each Value).Type
     ) throws(SQLError) -> (repeat each Value) {
         var count = 0
-        for _ in repeat (each Value).self { count += 1 }
+        for _ in repeat each types { count += 1 }
         guard count == values.count else {
             throw SQLError(code: "", message: "The row has \(values.count) columns, and \(count) were asked for.")
         }
@@ -47,6 +47,6 @@ public struct SQLRow: Hashable, Sendable {
             index += 1
             return try Column(sqlValue: values[index])
         }
-        return (repeat try next((each Value).self))
+        return (repeat try next(each types))
     }
 }

@@ -2,7 +2,7 @@ public import Idempotency
 
 /// A connection on which a transaction is open, for one handler.
 ///
-/// Exactly one of ``finish(_:writing:over:)`` and ``rollback()`` ends it; after that its connection serves others. One call
+/// Exactly one of ``finish(_:writing:over:)``, ``commit()`` and ``rollback()`` ends it; after that its connection serves others. One call
 /// at a time.
 @available(Idempotency 0.1, *)
 public protocol SQLSession: AnyObject, Sendable {
@@ -31,6 +31,11 @@ public protocol SQLSession: AnyObject, Sendable {
         writing record: IdempotencyRecord,
         over expected: RecordVersion
     ) async throws -> CheckAndSetResult
+
+    /// Commits without writing a record: for a handler that runs without protection.
+    ///
+    /// - Throws: ``SQLCommitFailure``.
+    func commit() async throws
 
     /// Undoes everything. Never fails: a connection that does not answer is given up, and the database undoes what was open.
     func rollback() async

@@ -7,6 +7,8 @@ internal import Idempotency
 final class SQLiteConnection {
     private let handle: OpaquePointer
     private var statements: [String: SQLiteStatement] = [:]
+    private var handlersStatements: [String: SQLiteStatement] = [:]
+    private let authorizer = SQLiteAuthorizer()
 
     /// Opens a database, and makes it if it is not there.
     ///
@@ -24,12 +26,14 @@ final class SQLiteConnection {
             throw failure
         }
         self.handle = handle
+        authorizer.install(on: handle)
         sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.nanoseconds / 1_000_000))
     }
 
     deinit {
         // They hold the connection open.
         statements = [:]
+        handlersStatements = [:]
         sqlite3_close_v2(handle)
     }
 
@@ -52,6 +56,25 @@ final class SQLiteConnection {
         statements[sql] = made
         return made
     }
+
+    /// A statement of a handler's, which must neither begin nor end a transaction.
+    ///
+    /// Kept as well, but not without limit: nobody knows how many different ones there are.
+    func handlersStatement(_ sql: String) throws(SQLiteFailure) -> SQLiteStatement {
+        if let known = handlersStatements[sql] {
+            known.reset()
+            return known
+        }
+        authorizer.isForHandler = true
+        defer { authorizer.isForHandler = false }
+        let made = try SQLiteStatement(sql, handle)
+        if handlersStatements.count >= 200 { handlersStatements = [:] }
+        handlersStatements[sql] = made
+        return made
+    }
+
+    /// How many rows all statements of this connection have changed.
+    var totalChanges: Int { Int(sqlite3_total_changes64(handle)) }
 
     /// Refuses longer values from now on.
     func limitLength(to bytes: Int) {

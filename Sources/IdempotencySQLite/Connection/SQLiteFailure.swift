@@ -15,6 +15,11 @@ public struct SQLiteFailure: Error, Hashable, Sendable {
         message = text.map { String(cString: $0) } ?? "unknown"
     }
 
+    init(code: Int32, message: String) {
+        self.code = code
+        self.message = message
+    }
+
     /// The code without its extension.
     var primaryCode: Int32 { code & 0xFF }
 

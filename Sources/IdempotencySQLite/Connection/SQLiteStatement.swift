@@ -1,6 +1,7 @@
 #if SQLite
 internal import CSQLite
 internal import Idempotency
+internal import IdempotencySQL
 
 /// A prepared statement. Parameters count from 1, columns from 0, as SQLite has it.
 @available(Idempotency 0.1, *)
@@ -8,12 +9,29 @@ final class SQLiteStatement {
     private let connection: OpaquePointer
     private let handle: OpaquePointer
 
+    /// Prepares the one statement that a text holds.
     init(_ sql: String, _ connection: OpaquePointer) throws(SQLiteFailure) {
-        var handle: OpaquePointer?
-        let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
-        guard code == SQLITE_OK, let handle else { throw SQLiteFailure(code, connection) }
+        let (code, first, second) = sql.withCString { text -> (Int32, OpaquePointer?, OpaquePointer?) in
+            var (first, second): (OpaquePointer?, OpaquePointer?)
+            var rest: UnsafePointer<CChar>?
+            var code = sqlite3_prepare_v3(connection, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &first, &rest)
+            // What follows may be blank, or a comment: then nothing comes of it.
+            if code == SQLITE_OK, let rest, rest.pointee != 0 {
+                code = sqlite3_prepare_v2(connection, rest, -1, &second, nil)
+            }
+            return (code, first, second)
+        }
+        sqlite3_finalize(second)
+        guard code == SQLITE_OK, let first, second == nil else {
+            let failure =
+                code == SQLITE_OK
+                ? SQLiteFailure(code: SQLITE_MISUSE, message: "The text has to hold one statement, and no more.")
+                : SQLiteFailure(code, connection)
+            sqlite3_finalize(first)
+            throw failure
+        }
         self.connection = connection
-        self.handle = handle
+        handle = first
     }
 
     deinit { sqlite3_finalize(handle) }
@@ -27,6 +45,10 @@ final class SQLiteStatement {
         try check(value.map { sqlite3_bind_int64(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
     }
 
+    func bind(_ number: Double, at index: Int32) throws(SQLiteFailure) {
+        try check(sqlite3_bind_double(handle, index, number))
+    }
+
     func bind(_ text: String?, at index: Int32) throws(SQLiteFailure) {
         guard var text else { return try check(sqlite3_bind_null(handle, index)) }
         let code = text.withUTF8 { bytes in
@@ -38,6 +60,8 @@ final class SQLiteStatement {
     }
 
     func bind(_ bytes: [UInt8], at index: Int32) throws(SQLiteFailure) {
+        // No address would be NULL.
+        if bytes.isEmpty { return try check(sqlite3_bind_zeroblob(handle, index, 0)) }
         let code = bytes.withUnsafeBytes {
             sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), idempotency_sqlite_transient())
         }
@@ -75,6 +99,23 @@ final class SQLiteStatement {
         // In this order: the pointer is asked for first.
         let start = sqlite3_column_blob(handle, column)
         return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
+    var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
+
+    var columnNames: [String] {
+        (0..<sqlite3_column_count(handle)).map { sqlite3_column_name(handle, $0).map { String(cString: $0) } ?? "" }
+    }
+
+    /// A column as what it is.
+    func value(_ column: Int32) -> SQLValue {
+        switch sqlite3_column_type(handle, column) {
+        case SQLITE_INTEGER: .integer(integer(column))
+        case SQLITE_FLOAT: .double(sqlite3_column_double(handle, column))
+        case SQLITE_TEXT: text(column).map { .text($0) } ?? .bytes(bytes(column))
+        case SQLITE_BLOB: .bytes(bytes(column))
+        default: .null
+        }
     }
 
     private func check(_ code: Int32) throws(SQLiteFailure) {

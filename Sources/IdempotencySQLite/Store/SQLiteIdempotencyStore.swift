@@ -73,7 +73,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
             isAwaited: { !subscribers.isEmpty }
         )
         do {
-            try await worker.open {
+            try await worker.open(isFile: path != ":memory:") {
                 let connection = try SQLiteConnection(path, busyTimeout: busyTimeout)
                 try connection.run("PRAGMA journal_mode = WAL")
                 try connection.run("PRAGMA synchronous = \(durability == .powerLoss ? "FULL" : "NORMAL")")

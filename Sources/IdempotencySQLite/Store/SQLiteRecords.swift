@@ -1,4 +1,5 @@
 #if SQLite
+internal import CSQLite
 internal import Idempotency
 internal import IdempotencySQL
 
@@ -50,6 +51,18 @@ struct SQLiteRecords {
         case (.remove, nil):
             return try !isThere(write.key, now)
         }
+    }
+
+    /// Makes a change within a transaction of a handler's. `nil`: it was not made.
+    func makeInTransaction(_ write: Write, _ now: Int64) throws(SQLiteFailure) -> RecordVersion? {
+        // Some errors end a transaction; what came after them would be committed by itself.
+        guard connection.isInTransaction else {
+            throw SQLiteFailure(code: SQLITE_ABORT, message: "SQLite has undone the transaction")
+        }
+        let version = max(try lastVersion(), now) + 1
+        guard try make(write, version: version, now) else { return nil }
+        try setLastVersion(version)
+        return RecordVersion(rawValue: UInt64(bitPattern: version))
     }
 
     private func insert(_ key: IdempotencyKey, _ columns: RecordColumns, _ now: Int64) throws(SQLiteFailure) -> Bool {

@@ -13,7 +13,15 @@ final class SQLiteWorker: Sendable {
     enum Request: Sendable {
         case load(IdempotencyKey)
         case checkAndSet(IdempotencyKey, expecting: RecordVersion?, RecordChange)
+        /// Runs a handler, and writes what it says.
+        case effects(Effects)
     }
+
+    /// A handler that runs on the worker's thread, within a transaction that holds the write lock.
+    ///
+    /// Returns what is to be written after its effects; `nil`: nothing, and its effects are undone. What it throws undoes
+    /// them too.
+    typealias Effects = @Sendable (SQLiteConnection) throws -> SQLiteRecords.Write?
 
     enum Answer: Sendable {
         case loaded(StoredRecord?)
@@ -24,9 +32,12 @@ final class SQLiteWorker: Sendable {
         let request: Request
         let answer = OneShot<Result<Answer, any Error>>()
 
-        /// A finish or a renewal: a lease may be running out meanwhile.
+        /// A handler, a finish or a renewal: a lease may be running out meanwhile.
         var isUrgent: Bool {
-            if case .checkAndSet(_, .some, _) = request { true } else { false }
+            switch request {
+            case .checkAndSet(_, .some, _), .effects: true
+            case .load, .checkAndSet: false
+            }
         }
     }
 
@@ -43,14 +54,15 @@ final class SQLiteWorker: Sendable {
     /// How many calls share a transaction.
     static let batchSize = 256
 
-    private let queue = DispatchQueue(label: "idempotency.sqlite", qos: .userInitiated)
+    let queue = DispatchQueue(label: "idempotency.sqlite", qos: .userInitiated)
     private let state = Mutex(State())
-    private let clock: @Sendable () -> Int64
-    private let onChange: @Sendable ([IdempotencyKey]) -> Void
+    let clock: @Sendable () -> Int64
+    let onChange: @Sendable ([IdempotencyKey]) -> Void
     private let onForeignChange: @Sendable () -> Void
     private let isAwaited: @Sendable () -> Bool
     /// Only ever touched on the queue, which runs one block at a time; that is why it may be shared.
-    nonisolated(unsafe) private var records: SQLiteRecords?
+    nonisolated(unsafe) var records: SQLiteRecords?
+    nonisolated(unsafe) private(set) var reopen: (@Sendable () throws -> SQLiteRecords)?
 
     /// - Parameters:
     ///   - clock: The time in microseconds since 1970.
@@ -70,8 +82,13 @@ final class SQLiteWorker: Sendable {
     }
 
     /// Opens the database.
-    func open(_ make: @escaping @Sendable () throws -> SQLiteRecords) async throws {
-        try await onQueue { self.records = try make() }
+    ///
+    /// - Parameter isFile: Whether it can be opened again.
+    func open(isFile: Bool, _ make: @escaping @Sendable () throws -> SQLiteRecords) async throws {
+        try await onQueue {
+            self.records = try make()
+            if isFile { self.reopen = make }
+        }
     }
 
     /// Does what is asked for, together with what else waits.
@@ -116,7 +133,7 @@ final class SQLiteWorker: Sendable {
     func close() async {
         state.withLock { $0.isClosed = true }
         try? await onQueue {
-            self.work()
+            while self.workOnce() {}
             self.records = nil
         }
     }
@@ -142,24 +159,29 @@ final class SQLiteWorker: Sendable {
         queue.asyncAfter(deadline: .now() + .milliseconds(10)) { self.watch(since: number) }
     }
 
+    /// Does a batch of what waits, and then lets others have their turn.
     private func work() {
-        while true {
-            let batch = state.withLock { state -> [Job] in
-                var batch = Array(state.urgent.prefix(Self.batchSize))
-                state.urgent.removeFirst(batch.count)
-                let more = state.others.prefix(Self.batchSize - batch.count)
-                batch += more
-                state.others.removeFirst(more.count)
-                if batch.isEmpty { state.isAtWork = false }
-                return batch
-            }
-            if batch.isEmpty { return }
-            guard let records else {
-                for job in batch { job.answer.fire(.failure(SQLiteErrors.closed)) }
-                continue
-            }
-            write(read(batch, records), records)
+        if workOnce() { queue.async { self.work() } }
+    }
+
+    /// Does a batch of what waits. `false`: nothing does.
+    private func workOnce() -> Bool {
+        let batch = state.withLock { state -> [Job] in
+            var batch = Array(state.urgent.prefix(Self.batchSize))
+            state.urgent.removeFirst(batch.count)
+            let more = state.others.prefix(Self.batchSize - batch.count)
+            batch += more
+            state.others.removeFirst(more.count)
+            if batch.isEmpty { state.isAtWork = false }
+            return batch
         }
+        if batch.isEmpty { return false }
+        if let records {
+            write(read(batch, records), records)
+        } else {
+            for job in batch { job.answer.fire(.failure(SQLiteErrors.closed)) }
+        }
+        return true
     }
 
     /// Answers what needs no write: loads, and claims of keys that are taken. Returns the rest.
@@ -180,7 +202,7 @@ final class SQLiteWorker: Sendable {
                     } else {
                         rest.append(job)
                     }
-                case .checkAndSet:
+                case .checkAndSet, .effects:
                     rest.append(job)
                 }
             } catch {
@@ -194,22 +216,33 @@ final class SQLiteWorker: Sendable {
     /// Makes changes in one transaction. If one of them cannot be made, each is tried in a transaction of its own.
     private func write(_ jobs: [Job], _ records: SQLiteRecords) {
         guard !jobs.isEmpty else { return }
+        var isCommitting = false
         do {
-            let (answers, changed) = try commit(jobs, records)
+            let (answers, changed) = try make(jobs, records)
+            isCommitting = true
+            try records.connection.commitEffects()
             // Only now is it durable.
             for (job, answer) in zip(jobs, answers) { job.answer.fire(answer) }
             if !changed.isEmpty { onChange(changed) }
         } catch {
-            if records.connection.isInTransaction { try? records.connection.run("ROLLBACK") }
-            if jobs.count > 1, error.isAboutStatement {
+            let isUnknown = isCommitting && !records.connection.isInTransaction
+            records.connection.rollBack()
+            if jobs.count > 1, error.isAboutStatement, !isUnknown {
                 for job in jobs { write([job], records) }
-            } else {
-                for job in jobs { job.answer.fire(.failure(SQLiteErrors.error(for: error))) }
+                return
+            }
+            // The connection may have lost track of the file.
+            if isUnknown, let reopen { self.records = try? reopen() }
+            let failure = SQLiteErrors.error(for: error)
+            for job in jobs {
+                let isEffects = if case .effects = job.request { true } else { false }
+                job.answer.fire(.failure(isEffects && isUnknown ? SQLCommitFailure.unknown(failure) : failure))
             }
         }
     }
 
-    private func commit(
+    /// Makes changes in a transaction, and leaves it open.
+    private func make(
         _ jobs: [Job],
         _ records: SQLiteRecords
     ) throws(SQLiteFailure) -> ([Result<Answer, any Error>], [IdempotencyKey]) {
@@ -220,19 +253,60 @@ final class SQLiteWorker: Sendable {
         var answers: [Result<Answer, any Error>] = []
         var changed: [IdempotencyKey] = []
         for job in jobs {
-            guard case .checkAndSet(let key, let expected, let change) = job.request else { continue }
-            let write = SQLiteRecords.Write(key: key, expected: expected, change: change)
-            if try records.make(write, version: version + 1, now) {
-                version += 1
-                changed.append(key)
-                answers.append(.success(.changed(.stored(RecordVersion(rawValue: UInt64(bitPattern: version))))))
-            } else {
-                answers.append(Result { .changed(.conflict(try records.find(key, now))) })
+            let key: IdempotencyKey?
+            switch job.request {
+            case .load:
+                continue
+            case .checkAndSet(let itsKey, let expected, let change):
+                let write = SQLiteRecords.Write(key: itsKey, expected: expected, change: change)
+                key = try records.make(write, version: version + 1, now) ? itsKey : nil
+                if key == nil { answers.append(Result { .changed(.conflict(try records.find(itsKey, now))) }) }
+            case .effects(let effects):
+                switch try run(effects, version: version + 1, now, records) {
+                case .success(let itsKey):
+                    key = itsKey
+                    if key == nil { answers.append(.success(.changed(.conflict(nil)))) }
+                case .failure(let error):
+                    key = nil
+                    answers.append(.failure(error))
+                }
             }
+            guard let key else { continue }
+            version += 1
+            changed.append(key)
+            answers.append(.success(.changed(.stored(RecordVersion(rawValue: UInt64(bitPattern: version))))))
         }
         if !changed.isEmpty { try records.setLastVersion(version) }
-        try records.connection.run("COMMIT")
         return (answers, changed)
+    }
+
+    /// Runs a handler within the transaction that is open. Only what it did is undone if it fails.
+    ///
+    /// - Returns: The key that was written to; `nil`: none was, and the handler's effects are undone.
+    private func run(
+        _ effects: Effects,
+        version: Int64,
+        _ now: Int64,
+        _ records: SQLiteRecords
+    ) throws(SQLiteFailure) -> Result<IdempotencyKey?, any Error> {
+        try records.connection.run("SAVEPOINT \(SQLiteAuthorizer.savepoint)")
+        var result: Result<IdempotencyKey?, any Error> = .success(nil)
+        do {
+            if let write = try effects(records.connection), try records.make(write, version: version, now) {
+                result = .success(write.key)
+            } else {
+                try records.connection.undoEffects()
+            }
+        } catch {
+            result = .failure(error)
+        }
+        // Some errors end a transaction, and with it what others of the batch did.
+        guard records.connection.isInTransaction else {
+            throw SQLiteFailure(code: SQLITE_ABORT, message: "SQLite has undone the transaction")
+        }
+        if case .failure = result { try records.connection.undoEffects() }
+        try records.connection.run("RELEASE \(SQLiteAuthorizer.savepoint)")
+        return result
     }
 }
 #endif

@@ -1,0 +1,130 @@
+internal import Idempotency
+
+/// Commits the effects of a run together with its record.
+@available(Idempotency 0.1, *)
+struct ProtectedTransactor<Kind: ResultKind>: Transactor {
+    let settings: TransactionSettings
+    let run: TransactionalRun<Kind>
+
+    /// Runs the handler and finishes the run.
+    ///
+    /// - Throws: `RunIsOver` once the run has ended; anything else if nothing has taken effect.
+    func execute(
+        _ handler: nonisolated(nonsending) (SQLTransaction, TransactionalExecution) async throws -> Kind.Value
+    ) async throws -> Kind.Value {
+        var tries = 0
+        while true {
+            tries += 1
+            let transaction = settings.makeTransaction()
+            let value: Kind.Value
+            do {
+                value = try await handler(transaction, TransactionalExecution(run.execution, transaction, self))
+            } catch {
+                if run.isFinal(error) { throw await fail(error, transaction) }
+                await transaction.rollBack()
+                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
+                try await run.pause(after: tries)
+                continue
+            }
+            guard transaction.hasBegun else {
+                try await run.finishWithoutTransaction(value)
+                return value
+            }
+            let session = try await transaction.end()
+            switch await end(session, run.finish, { run.completion(value) }) {
+            case .committed: return value
+            case .over(let error): throw RunIsOver(error)
+            case .undone(let error): try await pause(after: tries, error)
+            }
+        }
+    }
+
+    /// Undoes what the handler did, and commits its failure instead.
+    private func fail(_ failure: any Error, _ transaction: SQLTransaction) async -> RunIsOver {
+        guard transaction.hasBegun, let session = try? await transaction.end() else {
+            return await run.failWithoutTransaction(failure)
+        }
+        do {
+            try await session.undo()
+        } catch {
+            await session.rollback()
+            return await run.failWithoutTransaction(failure)
+        }
+        switch await end(session, run.finish, { run.failure(failure) }) {
+        case .committed: return RunIsOver(failure)
+        case .over(let error): return RunIsOver(error)
+        // Without the transaction then: there is nothing left in it.
+        case .undone: return await run.failWithoutTransaction(failure)
+        }
+    }
+
+    func take<Step: ResultKind>(
+        step name: String,
+        _ kind: Step.Type,
+        _ body: nonisolated(nonsending) (SQLTransaction) async throws -> Step.Value
+    ) async throws -> Step.Value {
+        if let kept = try await run.beginStep(name, kind) { return kept }
+        var tries = 0
+        while true {
+            tries += 1
+            let transaction = settings.makeTransaction()
+            let value: Step.Value
+            do {
+                value = try await body(transaction)
+            } catch {
+                await transaction.rollBack()
+                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
+                try await run.pause(after: tries)
+                continue
+            }
+            let session = try await transaction.end()
+            switch await end(session, run.finishStep, { run.checkpoint(name, kind, value) }) {
+            case .committed: return value
+            case .over(let error): throw error
+            case .undone(let error): try await pause(after: tries, error)
+            }
+        }
+    }
+
+    /// Commits a write of the run in its turn, and ends the session whatever happens.
+    private func end(
+        _ session: any SQLSession,
+        _ finish:
+            nonisolated(nonsending) (nonisolated(nonsending) () async -> TransactionResult) async -> TransactionEnd,
+        _ prepare: @escaping () -> RecordWrite?
+    ) async -> TransactionEnd {
+        var isEnded = false
+        let end = await finish {
+            guard let write = prepare() else { return .lost }
+            isEnded = true
+            return await session.commit(write, under: run.key)
+        }
+        if !isEnded { await session.rollback() }
+        return end
+    }
+
+    /// Waits for the next try of what the database undid at its end, if there is one.
+    private func pause(after tries: Int, _ error: any Error) async throws {
+        guard tries < settings.maximumTries, (error as? SQLError)?.mayBeRepeated ?? false else { throw error }
+        try await run.pause(after: tries)
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLSession {
+    /// Writes the record and commits.
+    fileprivate func commit(_ write: RecordWrite, under key: IdempotencyKey) async -> TransactionResult {
+        do {
+            switch try await finish(key, writing: write.record, over: write.expected) {
+            case .stored(let version): return .committed(write, version)
+            case .conflict: return .lost
+            }
+        } catch SQLCommitFailure.undone(let error) {
+            return .undone(error)
+        } catch SQLCommitFailure.unknown(let error) {
+            return .unknown(error)
+        } catch {
+            return .unknown(error)
+        }
+    }
+}

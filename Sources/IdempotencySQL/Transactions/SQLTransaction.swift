@@ -1,0 +1,108 @@
+internal import Idempotency
+
+/// The transaction that a handler's effects go into, and its record after them.
+///
+/// It begins with the handler's first statement, and is committed when the handler returns. What the handler throws undoes
+/// it. A handler must not commit or roll back by itself; such a statement is refused. It may be run more than once: where
+/// the database undoes a transaction to let another one pass, the handler runs again in a new one.
+///
+/// ```swift
+/// try await transaction.execute("UPDATE accounts SET balance = balance - \(amount) WHERE id = \(account)")
+/// let rows = try await transaction.query("SELECT id, balance FROM accounts", as: Int.self, Int.self)
+/// ```
+@available(Idempotency 0.1, *)
+public final class SQLTransaction {
+    private enum State {
+        case notBegun
+        case open(any SQLSession)
+        case over
+    }
+
+    private let store: any TransactionalIdempotencyStore
+    private let limit: Duration
+    private var state = State.notBegun
+    /// Whether the database undid it to let another one pass.
+    private(set) var mayBeRepeated = false
+
+    init(_ store: any TransactionalIdempotencyStore, limit: Duration) {
+        self.store = store
+        self.limit = limit
+    }
+
+    /// Runs a statement that answers with no rows.
+    ///
+    /// - Parameter statement: One statement; what is interpolated is bound as a parameter.
+    /// - Returns: How many rows it inserted, updated or deleted.
+    /// - Throws: ``SQLError``; ``/Idempotency/IdempotencyError`` with
+    ///   ``/Idempotency/IdempotencyError/Code/storeUnavailable`` if no transaction can be begun.
+    @discardableResult
+    public func execute(_ statement: SQLStatement) async throws -> Int {
+        try await run(statement).changes
+    }
+
+    /// Runs a statement that answers with rows.
+    ///
+    /// - Parameter statement: One statement; what is interpolated is bound as a parameter.
+    /// - Throws: As ``execute(_:)``.
+    public func query(_ statement: SQLStatement) async throws -> [SQLRow] {
+        try await run(statement).rows
+    }
+
+    /// Runs a statement that answers with rows, and reads all of their columns.
+    ///
+    /// - Parameters:
+    ///   - statement: One statement; what is interpolated is bound as a parameter.
+    ///   - types: What the columns are read as, in order.
+    /// - Throws: As ``execute(_:)``, and if a column holds another kind of value.
+    public func query<each Value: SQLConvertible>(
+        _ statement: SQLStatement,
+        as types: repeat (each Value).Type
+    ) async throws -> [(repeat each Value)] {
+        let rows = try await run(statement).rows
+        var decoded: [(repeat each Value)] = []
+        for row in rows { decoded.append(try row.decode(as: repeat each types)) }
+        return decoded
+    }
+
+    private func run(_ statement: SQLStatement) async throws -> SQLResult {
+        do {
+            return try await begun().run(statement)
+        } catch let error as SQLError {
+            if error.mayBeRepeated { mayBeRepeated = true }
+            throw error
+        }
+    }
+
+    private func begun() async throws -> any SQLSession {
+        switch state {
+        case .open(let session): return session
+        case .over: throw Self.isOver
+        case .notBegun:
+            let session = try await store.beginTransaction(for: limit)
+            state = .open(session)
+            return session
+        }
+    }
+
+    private static var isOver: SQLError {
+        SQLError(code: "", message: "The transaction is over: its handler has returned.")
+    }
+
+    // MARK: For its interceptor
+
+    /// Whether a statement was run.
+    var hasBegun: Bool { if case .notBegun = state { false } else { true } }
+
+    /// The connection, begun now if it is not; nothing else of the transaction can be used afterwards.
+    func end() async throws -> any SQLSession {
+        let session = try await begun()
+        state = .over
+        return session
+    }
+
+    /// Undoes everything, if there is anything.
+    func rollBack() async {
+        defer { state = .over }
+        if case .open(let session) = state { await session.rollback() }
+    }
+}

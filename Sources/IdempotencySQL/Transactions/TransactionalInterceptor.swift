@@ -1,0 +1,87 @@
+public import Idempotency
+
+/// Runs handlers whose effects and whose result are committed in one database transaction: exactly once per key, through any
+/// crash.
+///
+/// The key is claimed first, committed and leased as by an ``/Idempotency/IdempotencyInterceptor``. Then a transaction holds
+/// the handler's effects and, as its last statement, the result, which is only written if the key is still this run's. So a
+/// run that died has left no effect, and running again is right; and a run that lost its lease takes its effects back.
+/// Whatever the handler does elsewhere than in its transaction is not covered.
+///
+/// ```swift
+/// let ledger = TransactionalInterceptor(store: store)
+/// let receipt = try await ledger.idempotent(key: key) { transaction, execution in
+///     try await transaction.execute("UPDATE accounts SET balance = balance - \(amount) WHERE id = \(account)")
+///     return Receipt(amount: amount)
+/// }
+/// ```
+@available(Idempotency 0.1, *)
+public struct TransactionalInterceptor: Sendable {
+    /// The interceptor that claims and replays: for the status of keys, revoking, administering and shutting down.
+    public let interceptor: IdempotencyInterceptor
+
+    let settings: TransactionSettings
+
+    /// Makes an interceptor.
+    ///
+    /// - Parameters:
+    ///   - store: Where records are kept, and the effects beside them.
+    ///   - policy: How operations are protected. Its lapse handling and its handling of store failures do not matter here: to
+    ///     run again is always right, and without the store there is no effect.
+    ///   - transactionLimit: How long a transaction may stay open; `nil`: a third of the lease. A store may allow less.
+    ///   - maximumTries: How often a transaction is begun that the database undoes to let another one pass; at least 1.
+    ///   - codec: How results and final failures are kept; JSON by default.
+    ///   - observer: Learns of every event; none by default.
+    ///   - runtime: Clock, executor and random source; the system's by default.
+    public init(
+        store: any TransactionalIdempotencyStore,
+        policy: OperationPolicy = .standard,
+        transactionLimit: Duration? = nil,
+        maximumTries: Int = 10,
+        codec: any IdempotencyCodec = JSONIdempotencyCodec(),
+        observer: (any IdempotencyObserver)? = nil,
+        runtime: IdempotencyRuntime = .system()
+    ) {
+        interceptor = IdempotencyInterceptor(
+            store: store,
+            policy: policy.forTransactions,
+            codec: codec,
+            observer: observer,
+            runtime: runtime
+        )
+        settings = TransactionSettings(
+            store: store,
+            limit: transactionLimit ?? policy.lease / 3,
+            maximumTries: max(1, maximumTries)
+        )
+    }
+
+    private init(_ interceptor: IdempotencyInterceptor, _ settings: TransactionSettings) {
+        self.interceptor = interceptor
+        self.settings = settings
+    }
+
+    /// The same interceptor with another policy: same store, same flights, same leases.
+    ///
+    /// - Parameter policy: How operations called through the returned view are protected.
+    public func applying(_ policy: OperationPolicy) -> TransactionalInterceptor {
+        TransactionalInterceptor(interceptor.applying(policy.forTransactions), settings)
+    }
+
+    typealias Handler<Value> = nonisolated(nonsending) (SQLTransaction, TransactionalExecution) async throws -> Value
+
+    func run<Kind: ResultKind>(
+        _ kind: Kind.Type,
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
+        _ failures: [any FinalFailure.Type],
+        _ ending: inout CallEnding,
+        _ handler: Handler<Kind.Value>
+    ) async throws -> Kind.Value {
+        try await interceptor.transact(kind, key, fingerprint, failures, &ending) { run in
+            try await ProtectedTransactor(settings: settings, run: run).execute(handler)
+        } unprotected: { execution in
+            try await PlainTransactor(settings: settings, execution: execution).execute(handler)
+        }
+    }
+}

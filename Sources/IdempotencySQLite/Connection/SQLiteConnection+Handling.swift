@@ -1,0 +1,71 @@
+#if SQLite
+internal import CSQLite
+internal import IdempotencySQL
+
+/// The statements of handlers.
+@available(Idempotency 0.1, *)
+extension SQLiteConnection {
+    /// Runs a statement of a handler's in the transaction that is open.
+    func run(_ statement: SQLStatement) throws(SQLError) -> SQLResult {
+        // Some errors end a transaction; what came after them would be committed by itself.
+        guard isInTransaction else {
+            throw SQLError(code: "\(SQLITE_ABORT)", message: "SQLite has undone the transaction.")
+        }
+        do {
+            return try result(of: statement)
+        } catch {
+            if error.primaryCode == SQLITE_AUTH {
+                throw SQLError(
+                    code: "\(error.code)",
+                    message:
+                        "A handler's statement must not begin, commit or roll back a transaction, or attach a database."
+                )
+            }
+            throw SQLError(error)
+        }
+    }
+
+    private func result(of statement: SQLStatement) throws(SQLiteFailure) -> SQLResult {
+        let prepared = try handlersStatement(statement.text(in: .sqlite))
+        defer { prepared.reset() }
+        guard prepared.parameterCount == statement.parameters.count else {
+            throw SQLiteFailure(
+                code: SQLITE_RANGE,
+                message:
+                    "The statement has \(prepared.parameterCount) parameters, and \(statement.parameters.count) values."
+            )
+        }
+        for (index, value) in statement.parameters.enumerated() { try prepared.bind(value, at: Int32(index + 1)) }
+        let changesBefore = totalChanges
+        let columns = prepared.columnNames
+        var rows: [SQLRow] = []
+        while try prepared.step() {
+            rows.append(SQLRow(columns: columns, values: columns.indices.map { prepared.value(Int32($0)) }))
+        }
+        // `changes` keeps its number over statements that change nothing.
+        return SQLResult(rows: rows, changes: totalChanges == changesBefore ? 0 : changes)
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLiteStatement {
+    fileprivate func bind(_ value: SQLValue, at index: Int32) throws(SQLiteFailure) {
+        switch value {
+        case .null: try bind(nil as Int64?, at: index)
+        case .boolean(let value): try bind(value ? 1 : 0, at: index)
+        case .integer(let number): try bind(number, at: index)
+        case .double(let number): try bind(number, at: index)
+        case .text(let text): try bind(text, at: index)
+        case .bytes(let bytes): try bind(bytes, at: index)
+        }
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLError {
+    /// SQLite's failure as a handler gets it.
+    init(_ failure: SQLiteFailure) {
+        self.init(code: "\(failure.code)", message: failure.message)
+    }
+}
+#endif
