@@ -60,6 +60,12 @@ public struct SQLStatement: Hashable, Sendable, ExpressibleByStringInterpolation
             texts.append("")
         }
 
+        /// Adds a parameter; `nil` is `NULL`.
+        public mutating func appendInterpolation(_ value: (some SQLConvertible)?) {
+            parameters.append(value?.sqlValue ?? .null)
+            texts.append("")
+        }
+
         /// Adds the name of a table, column or the like, quoted.
         public mutating func appendInterpolation(identifier name: String) {
             appendLiteral(SQLTable.quote(name))

@@ -52,7 +52,7 @@ extension SQLiteStatement {
     fileprivate func bind(_ value: SQLValue, at index: Int32) throws(SQLiteFailure) {
         switch value {
         case .null: try bind(nil as Int64?, at: index)
-        case .boolean(let value): try bind(value ? 1 : 0, at: index)
+        case .boolean(let value): try bind(Int64(value ? 1 : 0), at: index)
         case .integer(let number): try bind(number, at: index)
         case .double(let number): try bind(number, at: index)
         case .text(let text): try bind(text, at: index)

@@ -109,6 +109,11 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         try await worker.use { records, _ in records.connection.limitLength(to: bytes) }
     }
 
+    /// Enforces foreign keys, as a service's own database may: for tests.
+    package func enforceForeignKeys() async throws {
+        try await worker.use { records, _ in try records.connection.run("PRAGMA foreign_keys = ON") }
+    }
+
     /// Ends what is under way and closes the database. Calls that come later fail.
     public func close() async {
         await worker.close()

@@ -1,0 +1,139 @@
+#if SQLite
+import Idempotency
+import IdempotencySQL
+import IdempotencySQLite
+import Testing
+
+@Suite("Transactions that the database undoes, or says nothing about", .timeLimit(.minutes(10)))
+struct TransactionFaultTests {
+    private let key = Ledger.key("one")
+
+    private func open(
+        _ faults: [FaultySessions.Fault],
+        _ policy: OperationPolicy = .standard
+    ) async throws -> (TransactionalInterceptor, FaultySessions, Ledger) {
+        let store = try await SQLiteIdempotencyStore(path: ":memory:")
+        let effects = try await Ledger(store)
+        let sessions = FaultySessions(store, faults)
+        return (TransactionalInterceptor(store: sessions, policy: policy, maximumTries: 4), sessions, effects)
+    }
+
+    @Test(
+        "A handler runs again where another transaction had to pass, and its effect is there once",
+        arguments: [FaultySessions.Fault.deadlockAtStatement, .serializationFailureAtCommit]
+    )
+    func repeated(_ fault: FaultySessions.Fault) async throws {
+        let (ledger, sessions, effects) = try await open([fault, fault, fault])
+        let value = try await ledger.idempotent(key: key) { transaction, execution in
+            try await transaction.enter(key)
+            return execution.attempt
+        }
+        #expect(value == 1)
+        #expect(sessions.begun == 4)
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A handler that hides the database's error runs again all the same")
+    func hidden() async throws {
+        let (ledger, sessions, effects) = try await open([.deadlockAtStatement])
+        try await ledger.idempotent(key: key) { transaction, _ in
+            do {
+                try await transaction.enter(key)
+            } catch {
+                throw Mishap()
+            }
+        }
+        #expect(sessions.begun == 2)
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test(
+        "Not without end: then the caller has the database's error, nothing is there, and the next call runs",
+        arguments: [FaultySessions.Fault.deadlockAtStatement, .serializationFailureAtCommit]
+    )
+    func bounded(_ fault: FaultySessions.Fault) async throws {
+        let (ledger, sessions, effects) = try await open([fault, fault, fault, fault])
+        await #expect(throws: SQLError.self) {
+            try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        }
+        #expect(sessions.begun == 4)
+        #expect(try await effects.count(key) == 0)
+        try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A step is repeated as well, alone")
+    func repeatedStep() async throws {
+        let (ledger, _, effects) = try await open([.none, .serializationFailureAtCommit, .deadlockAtStatement])
+        var runs = 0
+        try await ledger.idempotent(key: key) { transaction, execution in
+            runs += 1
+            for name in ["first", "second"] {
+                try await execution.step(name) { transaction in try await transaction.enter(Ledger.key(name)) }
+            }
+            try await transaction.enter(key)
+        }
+        #expect(runs == 1)
+        for key in [key, Ledger.key("first"), Ledger.key("second")] { #expect(try await effects.count(key) == 1) }
+    }
+
+    @Test("Scenario 38: nobody says whether it was committed: the caller is told so, and the next call learns it")
+    func replyLost() async throws {
+        let (ledger, _, effects) = try await open([.replyLost])
+        await expectError(.resultNotSaved) {
+            try await ledger.idempotent(key: key) { transaction, _ in
+                try await transaction.enter(key)
+                return "first"
+            }
+        }
+        let outcome = try await ledger.outcome(key: key) { transaction, _ in
+            try await transaction.enter(key)
+            return "second"
+        }
+        #expect(describe(outcome) == "replayed: first")
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("Scenario 38: nobody says that it was undone: nothing is released before its lease, and then it runs again")
+    func undoneSilently() async throws {
+        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let (ledger, _, effects) = try await open([.undoneSilently], policy)
+        await expectError(.resultNotSaved) {
+            try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        }
+        let impatient = ledger.applying(try OperationPolicy(lease: .milliseconds(200), waitLimit: .zero))
+        await expectError(.inProgress) { try await impatient.idempotent(key: key) { _, _ in } }
+        try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A step of which nobody says whether it was committed ends the run; the next one goes on from what is there")
+    func unknownStep() async throws {
+        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let (ledger, _, effects) = try await open([.replyLost], policy)
+        for attempt in 1...2 {
+            let run: () async throws -> Void = {
+                try await ledger.idempotent(key: key) { transaction, execution in
+                    try await execution.step("step") { transaction in try await transaction.enter(key) }
+                }
+            }
+            if attempt == 1 { await expectError(.resultNotSaved, run) } else { try await run() }
+        }
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A final failure whose transaction is undone is kept without it")
+    func failureUndone() async throws {
+        let (ledger, _, effects) = try await open([.serializationFailureAtCommit])
+        for reason in ["first", "second"] {
+            await #expect(throws: Declined(reason: "first")) {
+                try await ledger.idempotent(key: key, failures: Declined.self) { transaction, _ in
+                    try await transaction.enter(key)
+                    throw Declined(reason: reason)
+                }
+            }
+        }
+        #expect(try await effects.count(key) == 0)
+    }
+}
+#endif
