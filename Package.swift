@@ -47,10 +47,21 @@ let package = Package(
             dependencies: ["Idempotency", "IdempotencySQLite"],
             path: "Tests/StoreWorker"
         ),
+        // The same in transactional mode, and who starts it, kills it and looks at what is left.
+        .executableTarget(
+            name: "LedgerWorker",
+            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite"],
+            path: "Tests/LedgerWorker"
+        ),
+        .target(
+            name: "LedgerHarness",
+            dependencies: ["Idempotency", "IdempotencySQL"],
+            path: "Tests/LedgerHarness"
+        ),
         .testTarget(
             name: "IdempotencySQLiteTests",
             dependencies: [
-                "StoreWorker",
+                "StoreWorker", "LedgerWorker", "LedgerHarness",
                 "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyTesting",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
             ]

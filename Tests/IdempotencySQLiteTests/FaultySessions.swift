@@ -27,6 +27,8 @@ final class FaultySessions: TransactionalIdempotencyStore {
         self.faults = Mutex(faults)
     }
 
+    var callsWaitForTransactions: Bool { base.callsWaitForTransactions }
+
     /// How many transactions were begun.
     var begun: Int { count.withLock { $0 } }
 

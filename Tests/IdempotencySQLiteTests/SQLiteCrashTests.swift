@@ -59,8 +59,12 @@ struct SQLiteCrashTests {
         let witness = witness
         let reader = Thread {
             var rest = ""
-            while let data = try? pipe.fileHandleForReading.read(upToCount: 65_536), !data.isEmpty {
-                rest += String(decoding: data, as: UTF8.self)
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                // `FileHandle` would wait until the buffer is full.
+                let count = read(pipe.fileHandleForReading.fileDescriptor, &buffer, buffer.count)
+                if count <= 0 { break }
+                rest += String(decoding: buffer[..<count], as: UTF8.self)
                 let lines = rest.split(separator: "\n", omittingEmptySubsequences: false)
                 for line in lines.dropLast() { witness.hear(line, from: seed) }
                 rest = String(lines.last ?? "")

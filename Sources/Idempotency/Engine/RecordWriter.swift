@@ -52,13 +52,15 @@ final class RecordWriter: Sendable {
         return outcome
     }
 
-    /// Has a transaction of the store's make a run's next write together with other changes.
+    /// Has a transaction of the store's make a run's next write together with other changes. Ends the run's turn, which has to
+    /// be taken.
     ///
     /// - Parameters:
     ///   - isLast: Whether the run writes nothing after it.
     ///   - transaction: Prepares the write, makes it and commits, or undoes everything.
-    func write(of run: Run, isLast: Bool, in transaction: () async -> TransactionResult) async -> TransactionResult {
-        await run.takeTurn()?.value()
+    func writeInTurn(of run: Run, isLast: Bool, in transaction: () async -> TransactionResult) async
+        -> TransactionResult
+    {
         let sentAt = runtime.time.now()
         var result = await findCertainty(of: run)
         if result == nil { result = await transaction() }

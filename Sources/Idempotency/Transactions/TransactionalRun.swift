@@ -56,12 +56,21 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
 
     // MARK: Making it
 
-    /// Has a transaction make the run's last write. No other write of the run comes in between.
+    /// Takes the turn to write: no other write of the run comes in between, until ``finish(in:)``, ``finishStep(in:)`` or
+    /// ``endTurn()``.
+    package func takeTurn() async {
+        await run.takeTurn()?.value()
+    }
+
+    /// Gives the turn back without having written.
+    package func endTurn() { run.endTurn() }
+
+    /// Has a transaction make the run's last write, and ends the turn.
     ///
     /// - Parameter transaction: Prepares the write, makes it and commits, or undoes everything.
     /// - Returns: The error to be thrown; `nil`: none, or it is undone.
     package func finish(in transaction: () async -> TransactionResult) async -> TransactionEnd {
-        let result = await engine.writer.write(of: run, isLast: true, in: transaction)
+        let result = await engine.writer.writeInTurn(of: run, isLast: true, in: transaction)
         switch result {
         case .committed(let write, _):
             engine.flights.resolve(run)
@@ -99,11 +108,11 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
         try await engine.beginStep(name, of: run).map { try Step.restore($0, by: engine) }
     }
 
-    /// Has a transaction keep a step's result.
+    /// Has a transaction keep a step's result, and ends the turn.
     ///
     /// - Parameter transaction: Prepares the write, makes it and commits, or undoes everything.
     package func finishStep(in transaction: () async -> TransactionResult) async -> TransactionEnd {
-        switch await engine.writer.write(of: run, isLast: false, in: transaction) {
+        switch await engine.writer.writeInTurn(of: run, isLast: false, in: transaction) {
         case .committed: return .committed
         case .undone(let error): return .undone(error)
         case .lost: return .over(IdempotencyError.leaseLostInTransaction)

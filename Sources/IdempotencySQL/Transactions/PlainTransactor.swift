@@ -28,7 +28,7 @@ struct PlainTransactor: Transactor {
         var tries = 0
         while true {
             tries += 1
-            let transaction = settings.makeTransaction()
+            let transaction = settings.makeTransaction(NoTurn())
             do {
                 let value = try await body(transaction)
                 if transaction.hasBegun { try await transaction.end().commit() }

@@ -15,7 +15,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
         var tries = 0
         while true {
             tries += 1
-            let transaction = settings.makeTransaction()
+            let transaction = settings.makeTransaction(run)
             let value: Kind.Value
             do {
                 value = try await handler(transaction, TransactionalExecution(run.execution, transaction, self))
@@ -48,6 +48,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             try await session.undo()
         } catch {
             await session.rollback()
+            run.endTurn()
             return await run.failWithoutTransaction(failure)
         }
         switch await end(session, run.finish, { run.failure(failure) }) {
@@ -67,7 +68,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
         var tries = 0
         while true {
             tries += 1
-            let transaction = settings.makeTransaction()
+            let transaction = settings.makeTransaction(run)
             let value: Step.Value
             do {
                 value = try await body(transaction)

@@ -20,13 +20,19 @@ public final class SQLTransaction {
 
     private let store: any TransactionalIdempotencyStore
     private let limit: Duration
+    private let turn: any RunTurn
     private var state = State.notBegun
+    private var hasTurn = false
     /// Whether the database undid it to let another one pass.
     private(set) var mayBeRepeated = false
 
-    init(_ store: any TransactionalIdempotencyStore, limit: Duration) {
+    /// - Parameters:
+    ///   - limit: How long it may stay open.
+    ///   - turn: The turn to write of the run that it belongs to.
+    init(_ store: any TransactionalIdempotencyStore, limit: Duration, turn: any RunTurn) {
         self.store = store
         self.limit = limit
+        self.turn = turn
     }
 
     /// Runs a statement that answers with no rows.
@@ -78,9 +84,15 @@ public final class SQLTransaction {
         case .open(let session): return session
         case .over: throw Self.isOver
         case .notBegun:
-            let session = try await store.beginTransaction(for: limit)
-            state = .open(session)
-            return session
+            if store.callsWaitForTransactions { await takeTurn() }
+            do {
+                let session = try await store.beginTransaction(for: limit)
+                state = .open(session)
+                return session
+            } catch {
+                endTurn()
+                throw error
+            }
         }
     }
 
@@ -93,16 +105,29 @@ public final class SQLTransaction {
     /// Whether a statement was run.
     var hasBegun: Bool { if case .notBegun = state { false } else { true } }
 
-    /// The connection, begun now if it is not; nothing else of the transaction can be used afterwards.
+    /// The connection, begun now if it is not, with the turn taken. Nothing else of the transaction can be used afterwards.
     func end() async throws -> any SQLSession {
         let session = try await begun()
         state = .over
+        await takeTurn()
         return session
     }
 
     /// Undoes everything, if there is anything.
     func rollBack() async {
-        defer { state = .over }
         if case .open(let session) = state { await session.rollback() }
+        state = .over
+        endTurn()
+    }
+
+    private func takeTurn() async {
+        guard !hasTurn else { return }
+        await turn.takeTurn()
+        hasTurn = true
+    }
+
+    private func endTurn() {
+        if hasTurn { turn.endTurn() }
+        hasTurn = false
     }
 }

@@ -18,5 +18,5 @@ struct TransactionSettings: Sendable {
     let limit: Duration
     let maximumTries: Int
 
-    func makeTransaction() -> SQLTransaction { SQLTransaction(store, limit: limit) }
+    func makeTransaction(_ turn: any RunTurn) -> SQLTransaction { SQLTransaction(store, limit: limit, turn: turn) }
 }

@@ -9,6 +9,7 @@ final class SQLiteConnection {
     private var statements: [String: SQLiteStatement] = [:]
     private var handlersStatements: [String: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
+    private let patience: SQLitePatience
 
     /// Opens a database, and makes it if it is not there.
     ///
@@ -27,7 +28,8 @@ final class SQLiteConnection {
         }
         self.handle = handle
         authorizer.install(on: handle)
-        sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout.nanoseconds / 1_000_000))
+        patience = SQLitePatience(busyTimeout)
+        patience.install(on: handle)
     }
 
     deinit {

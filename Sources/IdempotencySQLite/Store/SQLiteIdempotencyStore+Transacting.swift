@@ -7,6 +7,9 @@ extension SQLiteIdempotencyStore: TransactionalIdempotencyStore {
     /// served, because SQLite has one writer.
     public static let maximumTransactionTime = Duration.seconds(1)
 
+    /// SQLite has one writer.
+    public var callsWaitForTransactions: Bool { true }
+
     /// Opens a transaction for a handler. All other calls of the store wait until it is over.
     ///
     /// - Parameter limit: How long it may stay open; not more than ``maximumTransactionTime``.

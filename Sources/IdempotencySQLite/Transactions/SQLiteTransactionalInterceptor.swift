@@ -101,6 +101,7 @@ public struct SQLiteTransactionalInterceptor: Sendable {
         _ handler: @escaping Handler<Kind.Value>
     ) async throws -> Kind.Value where Kind.Value: Sendable {
         let outcome = Outcome<Kind.Value>()
+        await run.takeTurn()
         let end = await run.finish {
             await worker.transact(run.key) { connection in
                 let write: RecordWrite?

@@ -1,0 +1,121 @@
+import Foundation
+import Idempotency
+import IdempotencySQL
+
+/// Rounds of two processes that transfer the same keys: one of them is killed, the other goes on, and takes over what the
+/// first has left.
+@available(Idempotency 0.1, *)
+public struct LedgerCrashRun: Sendable {
+    /// Where a process kills itself; see `LedgerWorker`.
+    public static let points = ["claimed", "begun", "written", "finishing", "committed"]
+
+    /// The store, as `LedgerWorker` takes it.
+    public let address: String
+    /// How many keys a round has.
+    public let keysPerRound: Int
+    private let witness: LedgerWitness
+
+    /// - Parameter folder: Where the witness writes its log.
+    public init(_ address: String, keysPerRound: Int, folder: String) {
+        self.address = address
+        self.keysPerRound = keysPerRound
+        witness = LedgerWitness(log: folder + "/answers.log")
+    }
+
+    /// What came of it.
+    public struct Report: Sendable {
+        /// The open executions at each kill, by where it was.
+        public var open: [String: [Int]] = [:]
+        /// The kills that came too late, by where they were to be.
+        public var late: [String] = []
+        /// All keys.
+        public var keys = 0
+        /// The answers that callers have got, by key.
+        public var answers: [Int: Set<String>] = [:]
+        /// What went wrong.
+        public var errors: Set<String> = []
+        /// How often a call had to be repeated, by reason.
+        public var repetitions: [String: Int] = [:]
+
+        /// The median of the open executions at the kills.
+        public var medianOpen: Int {
+            let all = open.values.joined().sorted()
+            return all.isEmpty ? 0 : all[all.count / 2]
+        }
+    }
+
+    /// Kills at each point, and at random moments.
+    ///
+    /// - Parameters:
+    ///   - count: How many kills there are at each point.
+    ///   - random: How many there are at random moments.
+    public func kill(atEachPoint count: Int, atRandom random: Int) async throws -> Report {
+        let fates =
+            Self.points.flatMap { point in (0..<count).map { _ in point } } + Array(repeating: "random", count: random)
+        var result = Report()
+        // Several at a time: most of a round is waiting for the end of a dead process's lease.
+        let lanes = 3
+        try await withThrowingTaskGroup(of: [(String, isKilled: Bool, open: Int)].self) { group in
+            for lane in 0..<lanes {
+                group.addTask {
+                    var ends: [(String, isKilled: Bool, open: Int)] = []
+                    for round in stride(from: lane, to: fates.count, by: lanes) {
+                        let (isKilled, open) = try await self.round(round, fates[round])
+                        ends.append((fates[round], isKilled, open))
+                    }
+                    return ends
+                }
+            }
+            for try await ends in group {
+                for (fate, isKilled, open) in ends {
+                    if isKilled { result.open[fate, default: []].append(open) } else { result.late.append(fate) }
+                }
+            }
+        }
+        result.keys = fates.count * keysPerRound
+        result.answers = witness.answers
+        result.errors = witness.errors
+        result.repetitions = witness.repetitions
+        return result
+    }
+
+    private func round(_ round: Int, _ fate: String) async throws -> (isKilled: Bool, open: Int) {
+        var random = SystemRandomNumberGenerator()
+        let first = round * keysPerRound + 1
+        let keys = ["\(first)", "\(first + keysPerRound - 1)"]
+        let flags = fate == "random" ? [] : ["\(fate):\(Int.random(in: 3...keysPerRound / 5, using: &random))"]
+        let victim = try start(2 * round, keys, seed: 0, flags)
+        let heir = try start(2 * round + 1, keys, seed: 1, [])
+        if fate == "random" {
+            await victim.untilBegun()
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...40, using: &random)))
+            victim.die()
+        }
+        let end = await victim.end()
+        _ = await heir.end()
+        return end
+    }
+
+    private func start(_ number: Int, _ keys: [String], seed: Int, _ flags: [String]) throws -> LedgerProcess {
+        try LedgerProcess(number, [address] + keys + ["\(seed)", "16", "500"] + flags, heardBy: witness)
+    }
+
+    /// Has processes whose handlers outlive their leases race for the same keys, until all are done.
+    public func raceZombies(_ keys: Int, isBroken: Bool) async throws -> Report {
+        let flags = ["zombies"] + (isBroken ? ["broken"] : [])
+        let workers = try (0..<3).map { number in
+            try LedgerProcess(
+                number,
+                [address, "1", "\(keys)", "\(number)", "16", "100"] + flags,
+                heardBy: witness
+            )
+        }
+        for worker in workers { _ = await worker.end() }
+        var report = Report()
+        report.keys = keys
+        report.answers = witness.answers
+        report.errors = witness.errors
+        report.repetitions = witness.repetitions
+        return report
+    }
+}
