@@ -32,7 +32,14 @@ let package = Package(
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
             ]
         ),
-        .executableTarget(name: "Quickstart", dependencies: ["Idempotency", "IdempotencyInMemory"]),
+        .executableTarget(
+            name: "Quickstart",
+            dependencies: [
+                "Idempotency", "IdempotencyInMemory",
+                .target(name: "IdempotencySQL", condition: .when(traits: ["SQLite"])),
+                .target(name: "IdempotencySQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
         .testTarget(
             name: "IdempotencyTests",
             dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]

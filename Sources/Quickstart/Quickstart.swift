@@ -9,6 +9,7 @@ import IdempotencyInMemory
 struct Quickstart {
     static let usage = """
         usage: swift run Quickstart [FILE]
+               swift run --traits SQLite Quickstart --store sqlite:DATABASE [FILE]
 
         Without a file: runs 10,000 requests of 500 clients against a payment handler,
         once protected against duplicates and once not, and compares.
@@ -18,21 +19,35 @@ struct Quickstart {
         A key counts for its user; the amount is in cents. Lines that are no requests
         are reported to standard error and left out.
 
+        With --store: keeps records and charges in a database file, each charge and its
+        record in one transaction. Kill it and start it again: it goes on where it was.
+
         Exit code: 0 if the protected run made no wrong charge and met no unexpected
         error, 1 if it did, 2 if the arguments or the file cannot be used.
         """
 
     static func main() async throws {
-        let arguments = CommandLine.arguments.dropFirst()
+        var arguments = CommandLine.arguments.dropFirst()
         if arguments.contains("--help") || arguments.contains("-h") {
             Terminal.show(usage)
             return
+        }
+        var database: String?
+        if arguments.first == "--store", arguments.count >= 2 {
+            let address = arguments[arguments.startIndex + 1]
+            guard address.hasPrefix("sqlite:"), address.count > "sqlite:".count else {
+                Terminal.complain("The store is given as sqlite:DATABASE, where DATABASE is a file.")
+                Terminal.end(2)
+            }
+            database = String(address.dropFirst("sqlite:".count))
+            arguments = arguments.dropFirst(2)
         }
         guard arguments.count <= 1, arguments.first?.hasPrefix("-") != true else {
             Terminal.complain(usage)
             Terminal.end(2)
         }
         guard let load = try arguments.first.map(load(from:)) ?? generatedLoad() else { return }
+        if let database { return await runOnDisk(load, database) }
         let delay = Int(Bank.delay / .milliseconds(1))
         Terminal.show("A charge takes the bank \(delay) ms. Records of requests are kept in memory.\n")
 
@@ -58,6 +73,39 @@ struct Quickstart {
         let time = await ContinuousClock().measure { await run.run() }
         await interceptor.shutdown(within: .seconds(10))
         return await Report(run, load, bank, time: time)
+    }
+
+    /// The same with a bank and records on disk, of which a kill leaves nothing half done.
+    private static func runOnDisk(_ load: Load, _ path: String) async {
+        #if SQLite
+        do {
+            let bank = try await DurableBank(path: path)
+            let before = try await bank.charges().count
+            Terminal.show(
+                "Records and charges are kept in '\(path)'. Charged by earlier runs: \(Report.grouped(before))."
+            )
+            let run = LoadRun(load) { request in try await bank.charge(request) }
+            await run.run()
+            let acknowledged = await run.acknowledged
+            let (wrong, charges) = try await bank.check(acknowledged)
+            let errors = await run.errors
+            for (error, count) in errors { Terminal.complain("\(count) requests ended with: \(error)") }
+            Terminal.show(
+                """
+
+                Charges in the file: \(Report.grouped(charges)), for \(Report.grouped(load.keyCount)) keys. \
+                Replays: \(Report.grouped(await run.replayed)). Wrong charges: \(Report.grouped(wrong)).
+                """
+            )
+            if wrong > 0 || !errors.isEmpty { Terminal.end(1) }
+        } catch {
+            Terminal.complain("\(error)")
+            Terminal.end(2)
+        }
+        #else
+        Terminal.complain("This build has no SQLite; use: swift run --traits SQLite Quickstart --store sqlite:\(path)")
+        Terminal.end(2)
+        #endif
     }
 
     /// The same handler alone.

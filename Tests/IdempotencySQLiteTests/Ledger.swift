@@ -14,21 +14,13 @@ struct Ledger: Sendable {
 
     /// Runs a statement in a transaction of its own.
     @discardableResult
-    func write(_ statement: SQLStatement) async throws -> SQLResult {
-        let session = try await store.beginTransaction(for: .seconds(1))
-        do {
-            let result = try await session.run(statement)
-            try await session.commit()
-            return result
-        } catch {
-            await session.rollback()
-            throw error
-        }
+    func write(_ statement: SQLStatement) async throws -> [SQLRow] {
+        try await SQLiteTransactionalInterceptor(store: store).transaction { try $0.query(statement) }
     }
 
     /// How often a key's effect is there.
     func count(_ key: IdempotencyKey) async throws -> Int {
-        try await write("SELECT count(*) FROM ledger WHERE key = \(key.value)").rows[0].decode("count(*)")
+        try await write("SELECT count(*) FROM ledger WHERE key = \(key.value)")[0].decode("count(*)")
     }
 
     static func key(_ value: String) -> IdempotencyKey {

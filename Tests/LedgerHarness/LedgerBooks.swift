@@ -36,14 +36,6 @@ public struct LedgerBooks: Sendable {
 
     @discardableResult
     private func run(_ statement: SQLStatement) async throws -> [SQLRow] {
-        let session = try await store.beginTransaction(for: .seconds(10))
-        do {
-            let rows = try await session.run(statement).rows
-            try await session.commit()
-            return rows
-        } catch {
-            await session.rollback()
-            throw error
-        }
+        try await TransactionalInterceptor(store: store).transaction { try await $0.query(statement) }
     }
 }

@@ -4,9 +4,9 @@ internal import Idempotency
 @available(Idempotency 0.1, *)
 struct PlainTransactor: Transactor {
     let settings: TransactionSettings
-    let execution: IdempotentExecution
 
     func execute<Value>(
+        _ execution: IdempotentExecution,
         _ handler: nonisolated(nonsending) (SQLTransaction, TransactionalExecution) async throws -> Value
     ) async throws -> Value {
         try await transact { transaction in
@@ -22,7 +22,7 @@ struct PlainTransactor: Transactor {
         try await transact(body)
     }
 
-    private func transact<Value>(
+    func transact<Value>(
         _ body: nonisolated(nonsending) (SQLTransaction) async throws -> Value
     ) async throws -> Value {
         var tries = 0

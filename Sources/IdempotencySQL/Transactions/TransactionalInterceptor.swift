@@ -68,6 +68,18 @@ public struct TransactionalInterceptor: Sendable {
         TransactionalInterceptor(interceptor.applying(policy.forTransactions), settings)
     }
 
+    /// Runs statements in a transaction of their own, without any key: to make a service's tables, or to look at them.
+    ///
+    /// - Parameter body: The statements' place; runs again where the database undoes a transaction to let another one pass.
+    /// - Returns: What `body` returned, once it is committed.
+    /// - Throws: What `body` throws, and nothing is changed then; ``SQLError`` if it could not be committed.
+    @discardableResult
+    public func transaction<Value>(
+        _ body: nonisolated(nonsending) (SQLTransaction) async throws -> Value
+    ) async throws -> Value {
+        try await PlainTransactor(settings: settings).transact(body)
+    }
+
     typealias Handler<Value> = nonisolated(nonsending) (SQLTransaction, TransactionalExecution) async throws -> Value
 
     func run<Kind: ResultKind>(
@@ -81,7 +93,7 @@ public struct TransactionalInterceptor: Sendable {
         try await interceptor.transact(kind, key, fingerprint, failures, &ending) { run in
             try await ProtectedTransactor(settings: settings, run: run).execute(handler)
         } unprotected: { execution in
-            try await PlainTransactor(settings: settings, execution: execution).execute(handler)
+            try await PlainTransactor(settings: settings).execute(execution, handler)
         }
     }
 }

@@ -62,6 +62,26 @@ public struct SQLiteTransactionalInterceptor: Sendable {
         SQLiteTransactionalInterceptor(interceptor.applying(policy.forTransactions), worker)
     }
 
+    /// Runs statements in a transaction of their own, without any key: to make a service's tables, or to look at them.
+    ///
+    /// - Parameter body: The statements' place; runs on the store's thread.
+    /// - Returns: What `body` returned, once it is committed.
+    /// - Throws: What `body` throws, and nothing is changed then; ``/Idempotency/IdempotencyError`` if it could not be
+    ///   committed.
+    @discardableResult
+    public func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteTransaction) throws -> Value
+    ) async throws -> Value {
+        try await worker.use { records, _ in
+            try records.connection.beginEffects()
+            let transaction = SQLiteTransaction(records.connection)
+            defer { transaction.end() }
+            let value = try body(transaction)
+            try records.connection.commitEffects()
+            return value
+        }
+    }
+
     typealias Handler<Value> = @Sendable (SQLiteTransaction, IdempotentExecution) throws -> Value
 
     func run<Kind: ResultKind>(
@@ -75,7 +95,7 @@ public struct SQLiteTransactionalInterceptor: Sendable {
         try await interceptor.transact(kind, key, fingerprint, failures, &ending) { run in
             try await execute(run, handler)
         } unprotected: { execution in
-            try await execute(execution, handler)
+            try await transaction { transaction in try handler(transaction, execution) }
         }
     }
 
@@ -106,7 +126,9 @@ public struct SQLiteTransactionalInterceptor: Sendable {
             await worker.transact(run.key) { connection in
                 let write: RecordWrite?
                 do {
-                    let value = try Self.call(handler, connection, run.execution)
+                    let transaction = SQLiteTransaction(connection)
+                    defer { transaction.end() }
+                    let value = try handler(transaction, run.execution)
                     write = run.completion(value)
                     outcome.set(.success(value), write)
                 } catch  where run.isFinal(error) {
@@ -131,29 +153,5 @@ public struct SQLiteTransactionalInterceptor: Sendable {
         case .undone(let error): throw error
         }
     }
-
-    /// Runs a handler that is not protected.
-    private func execute<Value: Sendable>(
-        _ execution: IdempotentExecution,
-        _ handler: @escaping Handler<Value>
-    ) async throws -> Value {
-        try await worker.use { records, _ in
-            try records.connection.beginEffects()
-            let value = try Self.call(handler, records.connection, execution)
-            try records.connection.commitEffects()
-            return value
-        }
-    }
-
-    private static func call<Value>(
-        _ handler: Handler<Value>,
-        _ connection: SQLiteConnection,
-        _ execution: IdempotentExecution
-    ) throws -> Value {
-        let transaction = SQLiteTransaction(connection)
-        defer { transaction.end() }
-        return try handler(transaction, execution)
-    }
 }
-
 #endif
