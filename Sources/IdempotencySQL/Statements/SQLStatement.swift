@@ -60,6 +60,12 @@ public struct SQLStatement: Hashable, Sendable, ExpressibleByStringInterpolation
             texts.append("")
         }
 
+        /// Adds a parameter that may be `NULL`.
+        public mutating func appendInterpolation<Value: SQLConvertible>(_ value: Value?) {
+            parameters.append(value.sqlValue)
+            texts.append("")
+        }
+
         /// Adds the name of a table, column or the like, quoted.
         public mutating func appendInterpolation(identifier name: String) {
             appendLiteral(SQLTable.quote(name))
