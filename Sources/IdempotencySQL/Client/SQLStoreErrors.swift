@@ -58,7 +58,8 @@ enum SQLStoreErrors {
     /// By the SQLSTATE (PostgreSQL's documentation, appendix A).
     private static func postgreSQL(_ error: SQLError) -> (IdempotencyError.Code, String) {
         switch error.code {
-        case "42P01", "3F000": (.storeUnavailable, noTable)
+        case "42P01": (.storeUnavailable, noTable)
+        case "3F000": (.storeUnavailable, "The table's schema is not there; make it with CREATE SCHEMA.")
         case "42501": (.storeUnavailable, "The role may not use the table or its sequence; grant it what it needs.")
         case "25006": (.storeUnavailable, "This is a replica, or read-only; connect to the primary.")
         case "40001", "40P01": (.storeUnavailable, "Other transactions got in the way each time; call again.")
