@@ -196,6 +196,19 @@ struct SQLClientTests {
         #expect(try await watch.transaction(["PRAGMA data_version"], isReadOnly: true) == before)
     }
 
+    @Test("Versions begin at the clock, also after a copy of the file was played back")
+    func versionsBeginAtTheClock() async throws {
+        let client = try BareSQLiteClient(folder.path("keys.db"))
+        let store = SQLIdempotencyStore(client, clock: { 1_795_000_000_000_000 })
+        try await store.migrate()
+        for value in ["before", "after"] {
+            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key(value)) { _ in "A" }
+            #expect(try await store.load(key(value))?.version.rawValue ?? 0 > 1_795_000_000_000_000)
+            let back: SQLStatement = "UPDATE idempotency_records_meta SET last_version = 17"
+            _ = try await client.transaction([back], isReadOnly: false)
+        }
+    }
+
     @Test("A table of a newer release is left alone, and fails the check")
     func newerSchema() async throws {
         let client = try BareSQLiteClient(folder.path("keys.db"))

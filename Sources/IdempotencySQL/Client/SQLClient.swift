@@ -10,7 +10,7 @@
 /// - **Durable when it returns.**
 /// - **Bounded in time**: a call ends by itself, after some seconds, with an error if the database does not answer; and so
 ///   does what it began there. On PostgreSQL no statement may go on for a minute: set `statement_timeout`.
-/// - **Errors say which**: what the database refuses is thrown as ``SQLError``, with its code. Nothing is tried again.
+/// - **Errors say which**: what the database refuses is thrown as ``SQLError``, with its code.
 /// - Called from many tasks at once.
 @available(Idempotency 0.1, *)
 public protocol SQLClient: Sendable {

@@ -14,8 +14,8 @@ public import Idempotency
 /// - **Clock**: PostgreSQL's `clock_timestamp()`; on SQLite the machine's calendar clock.
 /// - **Speed**: a call costs a round trip, and each has one of its own: they are not gathered into batches.
 ///
-/// Who waits for a run in another process polls. The table is the same as that of the library's own store on that database,
-/// and both may use it at once.
+/// Who waits for a run in another process polls. On SQLite the table is that of `SQLiteIdempotencyStore`, and both may use it
+/// at once.
 @available(Idempotency 0.1, *)
 public struct SQLIdempotencyStore: IdempotencyStore {
     /// How often a change is tried that met other writers.
