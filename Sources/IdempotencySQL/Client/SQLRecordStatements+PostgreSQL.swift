@@ -95,7 +95,7 @@ extension SQLRecordStatements {
     func purgeOnPostgreSQL(limit: Int) -> SQLStatement {
         """
         WITH due AS MATERIALIZED (
-            SELECT scope, key FROM \(records) WHERE expires_at <= \(now) - \(quarantine)
+            SELECT scope, key FROM \(records) WHERE expires_at <= \(nowOnce) - \(quarantine)
             ORDER BY expires_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
         ), gone AS (
             DELETE FROM \(records) AS there USING due WHERE there.scope = due.scope AND there.key = due.key RETURNING 1

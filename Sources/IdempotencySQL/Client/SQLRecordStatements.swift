@@ -22,6 +22,9 @@ struct SQLRecordStatements: Sendable {
             }
     }
 
+    /// The time, read once for a whole statement: what may change from row to row no index can be searched for.
+    var nowOnce: SQLStatement { "(SELECT \(now))" }
+
     var schema: SQLSchema { SQLSchema(table: table, dialect: dialect) }
     var records: SQLStatement { "\(raw: table.quoted)" }
     var meta: SQLStatement { "\(raw: schema.metaTable)" }
@@ -67,7 +70,7 @@ struct SQLRecordStatements: Sendable {
 
     /// A page of records, and the time.
     func list(_ listing: SQLListing) -> [SQLStatement] {
-        [listing.statement(table, now: now), "SELECT \(now) AS now"]
+        [listing.statement(table, now: nowOnce), "SELECT \(now) AS now"]
     }
 
     /// The version of the schema that the tables have.
