@@ -1,0 +1,76 @@
+public import Idempotency
+
+@available(Idempotency 0.1, *)
+extension SQLIdempotencyStore: ListableIdempotencyStore {
+    /// Lists records, a page at a time.
+    ///
+    /// - Parameters:
+    ///   - query: Which records.
+    ///   - cursor: Where the page before ended; `nil`: the first page.
+    ///   - limit: How many records a page holds at most; at least 1.
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/invalidCursor``.
+    public nonisolated(nonsending) func list(
+        _ query: RecordQuery,
+        after cursor: RecordCursor?,
+        limit: Int
+    ) async throws -> RecordPage {
+        let listing = try SQLListing(query, after: cursor, limit: max(1, limit), table: table)
+        let results = try await run(statements.list(listing), isReadOnly: true)
+        return try read { try SQLRecordStatements.page(results, of: listing) }
+    }
+
+    /// Takes away expired records, the earliest first. On PostgreSQL only what has been expired for a minute.
+    ///
+    /// - Parameter limit: How many at most; at least 1.
+    public nonisolated(nonsending) func purge(limit: Int) async throws -> Int {
+        let results = try await run(statements.purge(limit: max(1, limit)))
+        return try read { try Int(sqlValue: results.last?.first?.values.first ?? .null) }
+    }
+
+    /// Makes sure that the tables are there, known to this release, and can be written to.
+    public nonisolated(nonsending) func check() async throws {
+        try requireKnownSchema(try await run(statements.check))
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLRecordStatements {
+    /// Reads what ``list(_:)`` answered.
+    fileprivate static func page(_ results: [[SQLRow]], of listing: SQLListing) throws -> RecordPage {
+        guard results.count == 2, let now = try results[1].first.map({ try Int64(sqlValue: $0.values[0]) }) else {
+            return RecordPage(records: [], next: nil)
+        }
+        var records: [ListedRecord] = []
+        var next: RecordCursor?
+        for row in results[0] {
+            let (version, heldUntil, expiresAt, record, writtenAt, operation, tenant, principal, value) =
+                try row.decode(
+                    as: Int64.self,
+                    Int64.self,
+                    Int64.self,
+                    [UInt8].self,
+                    Int64.self,
+                    String.self,
+                    String?.self,
+                    String?.self,
+                    String.self
+                )
+            next = listing.cursor(version: version, expiresAt: expiresAt)
+            let stored = try RecordColumns.stored(
+                record: record,
+                version: version,
+                heldUntil: heldUntil,
+                expiresAt: expiresAt,
+                now: now
+            )
+            // Expired since.
+            guard let stored else { continue }
+            let scope = try IdempotencyScope(operation, tenant: tenant, principal: principal)
+            let age = Duration.microseconds(max(0, now.addingClamped(-writtenAt)))
+            records.append(
+                ListedRecord(key: try IdempotencyKey(scope: scope, value: value), stored: stored, age: age)
+            )
+        }
+        return RecordPage(records: records, next: results[0].count < listing.limit ? nil : next)
+    }
+}
