@@ -32,12 +32,27 @@ final class BareSQLiteClient: SQLClient {
         }
     }
 
+    /// Runs a service's own transaction: synchronous, as many drivers have it.
+    func transact<Value: Sendable>(
+        _ body: @escaping @Sendable ((SQLStatement) throws -> [SQLRow]) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async {
+                continuation.resume(with: Result { try self.run(begin: "BEGIN IMMEDIATE") { try body(self.rows) } })
+            }
+        }
+    }
+
     private func run(_ statements: [SQLStatement], begin: String) throws -> [[SQLRow]] {
+        try run(begin: begin) { try statements.map(rows) }
+    }
+
+    private func run<Value>(begin: String, _ body: () throws -> Value) throws -> Value {
         try check(sqlite3_exec(handle, begin, nil, nil, nil))
         do {
-            let results = try statements.map(rows)
+            let value = try body()
             try check(sqlite3_exec(handle, "COMMIT", nil, nil, nil))
-            return results
+            return value
         } catch {
             sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
             throw error

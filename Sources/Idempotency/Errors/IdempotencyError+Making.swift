@@ -146,7 +146,7 @@ extension IdempotencyError {
         )
     }
 
-    static var leaseLostInTransaction: IdempotencyError {
+    package static var leaseLostInTransaction: IdempotencyError {
         IdempotencyError(
             .leaseLost,
             "The run outlived its lease, and the key is another's or its record is gone. Its transaction was rolled back, and "
@@ -160,6 +160,14 @@ extension IdempotencyError {
             "The database did not say whether the transaction was committed. Effect and result are both there or neither; "
                 + "call again with the same key to learn which.",
             cause: cause
+        )
+    }
+
+    static var notCommitted: IdempotencyError {
+        IdempotencyError(
+            .resultNotSaved,
+            "The record is not finished in the database, although the transaction is said to be committed. Run the finish's "
+                + "statements in the transaction that has the effect, check their rows, and commit; call again with the same key."
         )
     }
 

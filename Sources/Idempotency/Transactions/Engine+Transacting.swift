@@ -41,6 +41,33 @@ extension IdempotencyInterceptor {
     }
 }
 
+@available(Idempotency 0.1, *)
+extension IdempotencyInterceptor {
+    /// Claims a key for a run that is finished outside of this call. `nil`: without protection.
+    ///
+    /// - Throws: As ``transact(_:_:_:_:_:transact:unprotected:)``; what answers the call for which nothing is run is in
+    ///   `answer`.
+    package func begin<Kind: ResultKind>(
+        _ kind: Kind.Type,
+        _ key: IdempotencyKey,
+        _ fingerprint: Fingerprint?,
+        _ failures: [any FinalFailure.Type],
+        answer: inout IdempotentOutcome<Kind.Value>?
+    ) async throws -> TransactionalRun<Kind>? {
+        for failure in failures { try KeyText.validate(failure.failureName, "The name of the failure \(failure)") }
+        if policy.mode != .enforce { return nil }
+        let acquisition = try await engine.acquire(call(key, fingerprint))
+        if case .run(let run) = acquisition { return TransactionalRun(run, engine, failures) }
+        var ending = CallEnding.ran
+        do {
+            answer = .replayed(try engine.answer(kind, acquisition, key, failures, &ending))
+        } catch {
+            answer = try ending.outcome(insteadOf: error)
+        }
+        return nil
+    }
+}
+
 /// What a run throws that has ended already: its record is written, or is not its own.
 @available(Idempotency 0.1, *)
 package struct RunIsOver: Error {

@@ -103,6 +103,54 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
         RunIsOver(await engine.concludeFailure(run, error, failures))
     }
 
+    // MARK: Transactions that the service opens itself
+
+    /// The service says that it has committed the run's last write: looks whether it is there, and ends the turn and the run.
+    package func lookAfterCommit() async throws {
+        let found: StoredRecord?
+        do {
+            found = try await engine.store.load(run.key, notBefore: run.stored?.version)
+        } catch {
+            abandon(.unsaved, error)
+            throw IdempotencyError.commitUnknown(error)
+        }
+        guard let found, found.record.claimant == run.claimant else {
+            run.withState { $0.lose() }
+            abandon(.leaseLost, nil)
+            throw IdempotencyError.leaseLostInTransaction
+        }
+        guard !found.record.isPending else {
+            abandon(.unsaved, nil)
+            throw IdempotencyError.notCommitted
+        }
+        run.wrote(found.record, found.version, sentAt: 0)
+        run.endTurn()
+        engine.flights.resolve(run)
+        engine.reportEnd(of: run, found.record)
+    }
+
+    /// The service has undone everything: frees the key, and ends the run. The turn must not be taken.
+    ///
+    /// - Returns: The error to be thrown.
+    package func undone(_ error: any Error) async -> any Error {
+        await engine.concludeFailure(run, EffectDidNotHappen(error), [])
+    }
+
+    /// Leaves the run without a word, with its turn taken: whoever comes next finds out.
+    package func abandon() { abandon(.unsaved, nil) }
+
+    /// Leaves the run without a word.
+    package func abandonWithoutTurn() { engine.abandonFlight(of: run, .unsaved, nil) }
+
+    private func abandon(_ kind: IdempotencyEvent.Kind, _ error: (any Error)?) {
+        // Before a renewal that stands in line has its turn.
+        run.withState { $0.leave() }
+        run.endTurn()
+        engine.abandonFlight(of: run, kind, error)
+    }
+
+    // MARK: Steps
+
     /// Begins a step. Returns what an earlier attempt kept of it; `nil`: take it.
     package func beginStep<Step: ResultKind>(_ name: String, _ kind: Step.Type) async throws -> Step.Value? {
         try await engine.beginStep(name, of: run).map { try Step.restore($0, by: engine) }

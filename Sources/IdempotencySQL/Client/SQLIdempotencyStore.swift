@@ -22,7 +22,8 @@ public struct SQLIdempotencyStore: IdempotencyStore {
     private static let attempts = 20
 
     let client: any SQLClient
-    let table: SQLTable
+    /// Where the records are.
+    public let table: SQLTable
     private let clock: @Sendable () -> Int64
 
     /// Makes a store. Nothing is asked of the database yet.

@@ -2,7 +2,10 @@
 public import IdempotencySQL
 
 @available(Idempotency 0.1, *)
-extension SQLiteIdempotencyStore: TransactionalIdempotencyStore {
+extension SQLiteIdempotencyStore: TransactionalIdempotencyStore, SQLTableStore {
+    /// The database's dialect.
+    public var dialect: SQLDialect { .sqlite }
+
     /// How long a transaction of a handler may stay open that does not run on the store's thread: while it is, nobody else is
     /// served, because SQLite has one writer.
     public static let maximumTransactionTime = Duration.seconds(1)

@@ -24,7 +24,8 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
 
     let worker: SQLiteWorker
     let subscribers: SQLiteSubscribers
-    let table: SQLTable
+    /// Where the records are.
+    public let table: SQLTable
 
     /// Opens a database, and makes the tables if they are not there.
     ///
