@@ -23,7 +23,7 @@ struct SQLiteBenchmark {
         var template = Array("/var/tmp/idempotency-XXXXXX".utf8CString)
         let folder = String(cString: mkdtemp(&template))
         defer {
-            for name in ["raw", "ours"] { for end in ["", "-wal", "-shm"] { unlink("\(folder)/\(name)\(end)") } }
+            for name in ["raw", "ours", "transactions"] { for end in ["", "-wal", "-shm"] { unlink("\(folder)/\(name)\(end)") } }
         }
         var single: [Double] = []
         var grouped: [Double] = []
@@ -72,18 +72,19 @@ struct SQLiteBenchmark {
             precondition(rates.allSatisfy { $0 > 0 }, "the loop in C failed")
             Figures.report(name, median(rates), .perSecond)
         }
+        try await Transactions.measure(in: folder)
         report("SQLite, executions, 64 tasks, of one commit a write", ours, of: single)
         report("SQLite, executions, 64 tasks, of 64 writes a commit", ours, of: grouped)
         report("SQLite, executions, one task, of one commit a write", alone, of: single)
         report("SQLite, replays, 64 tasks, of reads", replays, of: reads)
     }
 
-    private nonisolated static func key(_ number: Int, _ round: Int) throws -> IdempotencyKey {
+    nonisolated static func key(_ number: Int, _ round: Int) throws -> IdempotencyKey {
         try IdempotencyKey(operation: "charge", value: "00000000-0000-4000-8000-\(1_000_000_000 + number * 7 + round)")
     }
 
     /// Operations a second.
-    private nonisolated static func rate(
+    nonisolated static func rate(
         _ keys: [IdempotencyKey],
         tasks: Int,
         _ body: @escaping @Sendable (IdempotencyKey) async throws -> Void
@@ -100,7 +101,7 @@ struct SQLiteBenchmark {
             })
     }
 
-    private nonisolated static func report(_ name: String, _ ours: [Double], of raw: [Double]) {
+    nonisolated static func report(_ name: String, _ ours: [Double], of raw: [Double]) {
         Figures.report(name, median(zip(ours, raw).map { $0 / $1 }), .part)
     }
 }
