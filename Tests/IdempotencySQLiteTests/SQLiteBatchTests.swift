@@ -1,4 +1,5 @@
 #if SQLite
+import Dispatch
 import Idempotency
 import IdempotencySQLite
 import Testing
@@ -87,6 +88,74 @@ struct SQLiteBatchTests {
             try await group.waitForAll()
         }
         #expect(runs.value == 250)
+    }
+
+    /// A claim as an interceptor writes it.
+    private func claim() async throws -> IdempotencyRecord {
+        let store = try await SQLiteIdempotencyStore(path: ":memory:")
+        let interceptor = IdempotencyInterceptor(store: store)
+        var record: IdempotencyRecord?
+        try await interceptor.idempotent(key: key("any")) { _ in record = try await store.load(key("any"))?.record }
+        return try #require(record)
+    }
+
+    /// Holds up the store's thread until the semaphore is signalled.
+    private func block(_ store: SQLiteIdempotencyStore) async -> (DispatchSemaphore, Task<Void, any Error>) {
+        let (begun, end) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
+        let task = Task {
+            try await SQLiteTransactionalInterceptor(store: store).transaction { _ in
+                begun.continuation.finish()
+                end.wait()
+            }
+        }
+        for await _ in begun.stream {}
+        return (end, task)
+    }
+
+    @Test("Finishes and renewals go before claims that have waited for longer")
+    func urgentFirst() async throws {
+        let record = try await claim()
+        let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
+        guard case .stored(let version) = try await store.checkAndSet(key("first"), expecting: nil, .write(record)) else {
+            throw Mishap()
+        }
+        let (end, blocking) = await block(store)
+        let claims = (0..<300).map { number in
+            Task { try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(record)) }
+        }
+        while store.waitingCalls < 300 { await Task.yield() }
+        let renewal = Task { try await store.checkAndSet(key("first"), expecting: version, .write(record)) }
+        while store.waitingCalls < 301 { await Task.yield() }
+        end.signal()
+        try await blocking.value
+        guard case .stored(let renewed) = try await renewal.value else { throw Mishap() }
+        for claim in claims {
+            guard case .stored(let claimed) = try await claim.value else { throw Mishap() }
+            #expect(claimed > renewed)
+        }
+    }
+
+    @Test("More calls than there is room for are refused, and told so; the others are served")
+    func bound() async throws {
+        let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
+        let (end, blocking) = await block(store)
+        let refused = Counter()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<SQLiteIdempotencyStore.maximumWaitingCalls + 10 {
+                group.addTask {
+                    do {
+                        #expect(try await store.load(key("k-\(number)")) == nil)
+                    } catch {
+                        #expect((error as? IdempotencyError)?.code == .storeUnavailable)
+                        // All that there is room for are there, or this one would not have been refused.
+                        if refused.add() == 10 { end.signal() }
+                    }
+                }
+            }
+        }
+        try await blocking.value
+        #expect(refused.value == 10)
+        #expect(store.waitingCalls == 0)
     }
 }
 #endif

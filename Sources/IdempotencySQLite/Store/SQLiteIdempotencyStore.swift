@@ -100,6 +100,12 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         }
     }
 
+    /// How many calls may wait.
+    package static let maximumWaitingCalls = SQLiteWorker.capacity
+
+    /// How many calls wait: for tests.
+    package var waitingCalls: Int { worker.waitingCalls }
+
     /// Lets the file grow no further, as a full disk does: for tests.
     package func limitPages(to count: Int) async throws {
         try await worker.use { records, _ in try records.connection.run("PRAGMA max_page_count = \(count)") }

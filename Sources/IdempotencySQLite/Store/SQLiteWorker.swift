@@ -120,6 +120,9 @@ final class SQLiteWorker: Sendable {
         }
     }
 
+    /// How many calls wait.
+    var waitingCalls: Int { state.withLock { $0.urgent.count + $0.others.count } }
+
     /// Looks, for as long as somebody waits for a change, whether another process has committed one.
     func watchOtherProcesses() {
         let starts = state.withLock { state in
