@@ -116,7 +116,8 @@ struct SQLiteBatchTests {
     func urgentFirst() async throws {
         let record = try await claim()
         let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
-        guard case .stored(let version) = try await store.checkAndSet(key("first"), expecting: nil, .write(record)) else {
+        guard case .stored(let version) = try await store.checkAndSet(key("first"), expecting: nil, .write(record))
+        else {
             throw Mishap()
         }
         let (end, blocking) = await block(store)

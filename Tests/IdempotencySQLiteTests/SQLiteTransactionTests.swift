@@ -181,6 +181,48 @@ struct SQLiteTransactionTests {
         #expect(try await effects.count(key) == 1)
     }
 
+    @Test("What a statement makes SQLite undo stays undone: nothing after it is committed by itself")
+    func undoneBySQLite() async throws {
+        let (ledger, effects) = try await open()
+        try await effects.write("CREATE TABLE single (id INTEGER PRIMARY KEY)")
+        try await effects.write("INSERT INTO single VALUES (1)")
+        await #expect(throws: SQLError.self) {
+            try await ledger.idempotent(key: key) { transaction, _ in
+                try await transaction.enter(key)
+                _ = try? await transaction.execute("INSERT OR ROLLBACK INTO single VALUES (1)")
+                try await transaction.enter(key)
+            }
+        }
+        await expectError(.storeUnavailable) {
+            try await ledger.idempotent(key: Ledger.key("two")) { transaction, _ in
+                try await transaction.enter(key)
+                _ = try? await transaction.execute("INSERT OR ROLLBACK INTO single VALUES (1)")
+                return 1
+            }
+        }
+        #expect(try await effects.count(key) == 0)
+        try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A renewal that is due while the transaction is open waits for it, and not the other way round")
+    func renewal() async throws {
+        let store = try await SQLiteIdempotencyStore(path: folder.path("ledger.db"))
+        let effects = try await Ledger(store)
+        let policy = try OperationPolicy(lease: .milliseconds(240))
+        let ledger = TransactionalInterceptor(store: store, policy: policy, transactionLimit: .milliseconds(900))
+        for number in 0..<3 {
+            let key = Ledger.key("key \(number)")
+            try await ledger.idempotent(key: key) { transaction, _ in
+                try await transaction.enter(key)
+                // Due after a third of the lease.
+                try await Task.sleep(for: .milliseconds(120))
+                try await transaction.execute("UPDATE ledger SET amount = 2 WHERE key = \(key.value)")
+            }
+            #expect(try await effects.count(key) == 1)
+        }
+    }
+
     @Test("Steps are committed one by one: a run again skips those that are, and undoes nothing of them")
     func steps() async throws {
         let (ledger, effects) = try await open()

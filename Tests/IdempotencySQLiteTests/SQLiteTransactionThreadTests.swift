@@ -99,6 +99,33 @@ struct SQLiteTransactionThreadTests {
         }
     }
 
+    @Test("A handler that makes SQLite undo everything fails alone, whoever is committed with it")
+    func undoneBySQLite() async throws {
+        let (ledger, effects) = try await open()
+        try await effects.write("CREATE TABLE single (id INTEGER PRIMARY KEY)")
+        try await effects.write("INSERT INTO single VALUES (1)")
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<32 {
+                group.addTask {
+                    let key = Ledger.key("key \(number)")
+                    let isCulprit = number == 17
+                    do {
+                        try await ledger.idempotent(key: key) { transaction, _ in
+                            try transaction.enter(key)
+                            if isCulprit { _ = try? transaction.execute("INSERT OR ROLLBACK INTO single VALUES (1)") }
+                        }
+                        #expect(!isCulprit)
+                    } catch {
+                        #expect(isCulprit, "\(error)")
+                    }
+                }
+            }
+        }
+        for number in 0..<32 {
+            #expect(try await effects.count(Ledger.key("key \(number)")) == (number == 17 ? 0 : 1))
+        }
+    }
+
     @Test("Scenario 38b: a run that lost its key takes its effect back, and says so")
     func zombie() async throws {
         let (ledger, effects) = try await open()

@@ -25,7 +25,9 @@ public struct SQLiteFailure: Error, Hashable, Sendable {
 
     /// Whether one statement was at fault, so that others of its transaction may fare better.
     var isAboutStatement: Bool {
-        [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE, SQLITE_NOMEM].contains(primaryCode)
+        [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE, SQLITE_NOMEM, SQLITE_ABORT].contains(
+            primaryCode
+        )
     }
 }
 #endif
