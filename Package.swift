@@ -10,10 +10,12 @@ let package = Package(
         .library(name: "IdempotencyTesting", targets: ["IdempotencyTesting"]),
         .library(name: "IdempotencySQL", targets: ["IdempotencySQL"]),
         .library(name: "IdempotencySQLite", targets: ["IdempotencySQLite"]),
+        .library(name: "IdempotencyPostgreSQL", targets: ["IdempotencyPostgreSQL"]),
         .executable(name: "Quickstart", targets: ["Quickstart"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3.")
+        .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3."),
+        .trait(name: "PostgreSQL", description: "The store on PostgreSQL. Needs the C library libpq."),
     ],
     targets: [
         .target(name: "Idempotency"),
@@ -30,6 +32,18 @@ let package = Package(
             dependencies: [
                 "Idempotency", "IdempotencySQL",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
+        .systemLibrary(
+            name: "CPostgreSQL",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .target(
+            name: "IdempotencyPostgreSQL",
+            dependencies: [
+                "Idempotency", "IdempotencySQL",
+                .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
         ),
         .executableTarget(name: "Quickstart", dependencies: ["Idempotency", "IdempotencyInMemory"]),
@@ -53,6 +67,13 @@ let package = Package(
                 "StoreWorker",
                 "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyTesting",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
+        .testTarget(
+            name: "IdempotencyPostgreSQLTests",
+            dependencies: [
+                "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
+                .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
         ),
     ],
