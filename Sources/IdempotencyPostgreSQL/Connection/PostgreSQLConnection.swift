@@ -17,7 +17,7 @@ internal import Darwin
 @available(Idempotency 0.1, *)
 final class PostgreSQLConnection {
     /// A statement with its parameters.
-    struct Command {
+    struct Command: Sendable {
         let sql: String
         var parameters: [PostgreSQLParameter] = []
         /// Whether the answer is to come in binary form.

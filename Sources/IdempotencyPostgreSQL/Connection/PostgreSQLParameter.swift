@@ -3,7 +3,7 @@ internal import IdempotencySQL
 
 /// A parameter of a statement, as it travels.
 @available(Idempotency 0.1, *)
-struct PostgreSQLParameter {
+struct PostgreSQLParameter: Sendable {
     /// `nil`: `NULL`.
     let bytes: [UInt8]?
     /// The type; zero: the server finds out.
@@ -24,6 +24,10 @@ struct PostgreSQLParameter {
         PostgreSQLParameter(bytes: Array(value.utf8), type: 25, isBinary: true)
     }
 
+    static func bytes(_ value: [UInt8]) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: value, type: 17, isBinary: true)
+    }
+
     static func array(_ array: PostgreSQLArray) -> PostgreSQLParameter {
         PostgreSQLParameter(bytes: array.encoded, type: array.element.arrayType, isBinary: true)
     }
@@ -39,14 +43,14 @@ struct PostgreSQLParameter {
         case .integer(let value): untyped(String(value))
         case .double(let value): untyped(String(value))
         case .text(let value): untyped(value)
-        case .bytes(let value): PostgreSQLParameter(bytes: value, type: 17, isBinary: true)
+        case .bytes(let value): bytes(value)
         }
     }
 }
 
 /// An array of one dimension in PostgreSQL's binary form (`array_send` in src/backend/utils/adt/arrayfuncs.c).
 @available(Idempotency 0.1, *)
-struct PostgreSQLArray {
+struct PostgreSQLArray: Sendable {
     enum Element: UInt32 {
         case bytes = 17
         case integer = 20

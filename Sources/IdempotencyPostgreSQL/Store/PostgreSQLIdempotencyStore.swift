@@ -18,6 +18,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     let statements: PostgreSQLStatements
     let worker: PostgreSQLWorker
     let subscribers: PostgreSQLSubscribers
+    let listener: PostgreSQLListener
+    let seats: PostgreSQLSeats
     let table: SQLTable
     let grace: Int64
 
@@ -59,6 +61,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         statements = PostgreSQLStatements(table)
         opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options)
         worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
+        listener = PostgreSQLListener(opener, statements, subscribers)
+        seats = PostgreSQLSeats(limit: options.transactionConnections)
         do {
             try await worker.open()
             if migrates { try await migrate() }
@@ -79,6 +83,13 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     public func migrate() async throws {
         let schema = SQLSchema(table: table, dialect: .postgreSQL)
         try await worker.use { [statements] lane in
+            // What is there is left alone: to ask for an index that is there would wait for writers, and hold them up.
+            let known = Result { try lane.sendUnraised([.init(sql: statements.schemaVersion, isKept: false)]) }
+            if case .success(let rows) = known, rows[0].count == 1 {
+                let version = rows[0].integer(0, 0)
+                guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
+                if version == SQLSchema.version { return }
+            }
             // Statements that depend on each other's tables are parsed one after the other, in one transaction. Two processes
             // that make one table at once get in each other's way even with IF NOT EXISTS.
             var commands = [PostgreSQLConnection.Command(sql: "SELECT pg_advisory_xact_lock(8028074708219461990)")]
@@ -94,6 +105,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
 
     /// Ends what is under way and closes the connections. Calls that come later fail.
     public func close() async {
+        await listener.close()
+        await seats.close()
         await worker.close()
     }
 

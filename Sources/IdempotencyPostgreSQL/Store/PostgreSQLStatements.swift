@@ -20,6 +20,9 @@ struct PostgreSQLStatements: Sendable {
     ///
     /// A row that was written lately stays, as an expired one.
     let remove: String
+    /// A write over a version, of one call, in a transaction with other work: fails with a division by zero if it was not made,
+    /// so that a commit that is already on its way behind it is not done.
+    let finish: String
     let purge: String
     let nextVersion: String
     /// Raises the source of versions to the clock, if that is ahead. In one transaction with a lock, so that no two do it at
@@ -96,6 +99,17 @@ struct PostgreSQLStatements: Sendable {
                 RETURNING a.number, r.version, r.awaited
             )
             SELECT number, \(draw), awaited FROM gone UNION ALL SELECT number, version, awaited FROM emptied
+            """
+        finish = """
+            WITH done AS (
+                UPDATE \(records) AS r SET state = $4, attempt = $5, version = \(draw), record = $8,
+                    (written_at, held_until, expires_at) = (
+                        SELECT c.now, c.now + $6, c.now + $7 FROM (SELECT \(clock) AS now OFFSET 0) AS c
+                    )
+                WHERE r.scope = $1 AND r.key = $2 AND r.version = $3 AND r.expires_at > \(clock)
+                RETURNING r.version, r.awaited
+            )
+            SELECT (SELECT version FROM done), (SELECT awaited FROM done), 1 / (SELECT count(*) FROM done)
             """
         purge = """
             WITH clock AS MATERIALIZED (SELECT \(clock) - $1 AS past), expired AS MATERIALIZED (

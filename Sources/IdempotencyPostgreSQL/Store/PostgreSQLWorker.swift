@@ -253,6 +253,15 @@ final class PostgreSQLWorker: Sendable {
         }
     }
 
+    /// Tells other processes of keys that a handler's transaction has changed.
+    func announce(_ keys: [IdempotencyKey]) {
+        let number = lanes.count - 1
+        lanes[number].queue.async {
+            guard (try? self.connect(number)) != nil else { return }
+            self.notify(keys.map { ($0, true) }, self.lanes[number])
+        }
+    }
+
     /// Tells other processes of keys that somebody waits for.
     private func notify(_ changed: [(key: IdempotencyKey, isAwaited: Bool)], _ lane: PostgreSQLLane) {
         let keys = changed.filter(\.isAwaited).map(\.key)
