@@ -48,12 +48,7 @@ final class PostgreSQLConnection {
         _ = PQsetNoticeReceiver(handle, { _, _ in }, nil)
         // While connecting there is no result whose code could be read: it stands in the text.
         PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
-        do {
-            try connect(by: deadline)
-        } catch {
-            PQfinish(handle)
-            throw error
-        }
+        try connect(by: deadline)
     }
 
     deinit { PQfinish(handle) }

@@ -14,13 +14,15 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     /// How long a row that is of no use any more stays: longer than any statement may take.
     private static let grace: Duration = .seconds(60)
 
+    private static let migrationLimit: Duration = .seconds(60)
+
     let opener: PostgreSQLOpener
     let statements: PostgreSQLStatements
     let worker: PostgreSQLWorker
     let subscribers: PostgreSQLSubscribers
     let listener: PostgreSQLListener
     let seats: PostgreSQLSeats
-    let table: SQLTable
+    package let table: SQLTable
     let grace: Int64
 
     /// Connects to a server, and makes the tables if they are not there.
@@ -92,12 +94,17 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
             }
             // Statements that depend on each other's tables are parsed one after the other, in one transaction. Two processes
             // that make one table at once get in each other's way even with IF NOT EXISTS.
-            var commands = [PostgreSQLConnection.Command(sql: "SELECT pg_advisory_xact_lock(8028074708219461990)")]
+            // Each waits for its turn.
+            let milliseconds = Self.migrationLimit.nanoseconds / 1_000_000
+            var commands = ["lock_timeout", "statement_timeout"].map { name in
+                PostgreSQLConnection.Command(sql: "SELECT set_config('\(name)', '\(milliseconds)', true)")
+            }
+            commands.append(.init(sql: statements.migrationLock))
             commands += schema.statements.map { .init(sql: $0) }
             commands += statements.raise.map { .init(sql: $0) }
             commands.append(.init(sql: statements.schemaVersion))
             for index in commands.indices { commands[index].isKept = false }
-            let rows = try lane.sendUnraised(commands)
+            let rows = try lane.sendUnraised(commands, within: Self.migrationLimit + .seconds(1))
             let version = rows[rows.count - 1].integer(0, 0)
             guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
         }

@@ -47,6 +47,13 @@ final class PostgreSQLLane: Sendable {
 
     /// Sends statements as one transaction, and waits for it to be committed.
     func send(_ commands: [PostgreSQLConnection.Command]) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        try send(commands, by: nil)
+    }
+
+    private func send(
+        _ commands: [PostgreSQLConnection.Command],
+        by deadline: PostgreSQLDeadline?
+    ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
         guard let connection else { throw PostgreSQLFailure(message: "the connection is lost", isLost: true) }
         do {
             if !isRaised {
@@ -54,7 +61,8 @@ final class PostgreSQLLane: Sendable {
                 _ = try rows(connection.exchange(prepared(raise), by: opener.statementDeadline))
                 isRaised = true
             }
-            let answers = try rows(connection.exchange(prepared(commands), by: opener.statementDeadline))
+            let deadline = deadline ?? opener.statementDeadline
+            let answers = try rows(connection.exchange(prepared(commands), by: deadline))
             return Array(answers.suffix(commands.count))
         } catch {
             if error.endsConnection { disconnect() }
@@ -63,10 +71,13 @@ final class PostgreSQLLane: Sendable {
     }
 
     /// Sends statements as one transaction without looking at the source of versions, which may not be there yet.
-    func sendUnraised(_ commands: [PostgreSQLConnection.Command]) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+    func sendUnraised(
+        _ commands: [PostgreSQLConnection.Command],
+        within span: Duration? = nil
+    ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
         isRaised = true
         defer { isRaised = false }
-        return try send(commands)
+        return try send(commands, by: span.map { PostgreSQLDeadline(in: $0) })
     }
 
     private func prepared(_ commands: [PostgreSQLConnection.Command]) -> [PostgreSQLConnection.Command] {

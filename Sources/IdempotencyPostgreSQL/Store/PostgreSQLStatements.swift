@@ -28,6 +28,8 @@ struct PostgreSQLStatements: Sendable {
     /// Raises the source of versions to the clock, if that is ahead. In one transaction with a lock, so that no two do it at
     /// once: the second could lower it.
     let raise: [String]
+    /// Lets one process at a time make the table.
+    let migrationLock: String
     let mark: String
     let notify: String
     let channel: String
@@ -127,6 +129,7 @@ struct PostgreSQLStatements: Sendable {
             WHERE s.last_value < c.now - 1000000
             """,
         ]
+        migrationLock = "SELECT pg_advisory_xact_lock(hashtextextended(\(Self.literal(records)), 8028074708219461990))"
         mark = """
             UPDATE \(records) AS r SET awaited = true FROM unnest($1::text[], $2::text[]) AS a (scope, key)
             WHERE r.scope = a.scope AND r.key = a.key AND NOT r.awaited
