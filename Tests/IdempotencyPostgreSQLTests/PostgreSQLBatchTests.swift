@@ -25,6 +25,7 @@ struct PostgreSQLBatchTests {
                             [UInt8](repeating: 1, count: size)
                         }
                     }
+                    if let error, number != 77 { Issue.record("\(number): \(error)") }
                     return (number, error?.code)
                 }
             }

@@ -128,7 +128,7 @@ struct PostgreSQLErrorTests {
                         if number == 17 {
                             _ = try await store.checkAndSet(key(), expecting: version, .remove)
                         } else {
-                            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key("k-\(number)")) { _ in 1 }
+                            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key("other-\(number)")) { _ in 1 }
                         }
                     }
                     return (number, error)
