@@ -10,10 +10,12 @@ let package = Package(
         .library(name: "IdempotencyTesting", targets: ["IdempotencyTesting"]),
         .library(name: "IdempotencySQL", targets: ["IdempotencySQL"]),
         .library(name: "IdempotencySQLite", targets: ["IdempotencySQLite"]),
+        .library(name: "IdempotencyPostgreSQL", targets: ["IdempotencyPostgreSQL"]),
         .executable(name: "Quickstart", targets: ["Quickstart"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3.")
+        .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3."),
+        .trait(name: "PostgreSQL", description: "The store on PostgreSQL. Needs the C library libpq."),
     ],
     targets: [
         .target(name: "Idempotency"),
@@ -30,6 +32,18 @@ let package = Package(
             dependencies: [
                 "Idempotency", "IdempotencySQL",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
+        .systemLibrary(
+            name: "CPostgreSQL",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .target(
+            name: "IdempotencyPostgreSQL",
+            dependencies: [
+                "Idempotency", "IdempotencySQL",
+                .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
         ),
         .executableTarget(
@@ -57,7 +71,7 @@ let package = Package(
         // The same in transactional mode, and who starts it, kills it and looks at what is left.
         .executableTarget(
             name: "LedgerWorker",
-            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite"],
+            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyPostgreSQL"],
             path: "Tests/LedgerWorker"
         ),
         .target(
@@ -71,6 +85,13 @@ let package = Package(
                 "StoreWorker", "LedgerWorker", "LedgerHarness",
                 "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyTesting",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
+        .testTarget(
+            name: "IdempotencyPostgreSQLTests",
+            dependencies: [
+                "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
+                .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
         ),
     ],

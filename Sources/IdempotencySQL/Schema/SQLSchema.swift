@@ -8,7 +8,7 @@
 /// |---|---|
 /// | `scope`, `key` | the key: scope as text, and value |
 /// | `operation`, `tenant`, `principal` | the parts of the scope |
-/// | `state` | `pending`, `done`, `retryable` or `failed` |
+/// | `state` | `pending`, `done`, `retryable` or `failed`; on PostgreSQL also `removed`, for a minute |
 /// | `attempt` | which attempt of the key it is |
 /// | `version` | the record's version |
 /// | `written_at` | when it was written |
@@ -39,6 +39,9 @@ public struct SQLSchema: Sendable {
 
     /// The name of the table that holds the schema's version.
     package var metaTable: String { table.quoted("_meta") }
+
+    /// PostgreSQL's clock in microseconds since 1970: when it is evaluated, not when the transaction began.
+    package static let clock = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 
     /// The name of the sequence that versions are drawn from, on PostgreSQL.
     package var versionSequence: String { table.quoted("_version") }

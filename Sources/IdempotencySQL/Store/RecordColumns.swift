@@ -22,7 +22,7 @@ package struct RecordColumns: Sendable {
     ///   - now: The database's time, in microseconds since 1970.
     package init(_ record: IdempotencyRecord, version: Int64, now: Int64) {
         let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
-        state = Self.name(of: record)
+        state = Self.state(of: record)
         attempt = Int64(record.attempt)
         self.version = version
         writtenAt = now
@@ -54,12 +54,24 @@ package struct RecordColumns: Sendable {
         )
     }
 
+    /// For how long a record that is written is held, and until when after the write it is kept, in microseconds.
+    ///
+    /// For a database that adds them to its own clock: a span without end is 2⁶², so that no sum overflows.
+    package static func spans(of record: IdempotencyRecord) -> (held: Int64, kept: Int64) {
+        let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
+        let held = min(end(of: span, from: 0), endless)
+        return (held, record.isPending ? min(end(of: record.retentionNanoseconds, from: held), endless) : held)
+    }
+
+    private static let endless: Int64 = 1 << 62
+
     private static func end(of span: Nanoseconds, from start: Int64) -> Int64 {
         if span == .max { return .max }
         return start.addingClamped(span / 1000 + (span % 1000 == 0 ? 0 : 1))
     }
 
-    private static func name(of record: IdempotencyRecord) -> String {
+    /// What stands in the column `state`.
+    package static func state(of record: IdempotencyRecord) -> String {
         switch record.state {
         case .pending: "pending"
         case .done: "done"

@@ -10,13 +10,14 @@ package struct SQLListing: Sendable {
     package enum Binding: Sendable {
         case integer(Int64)
         case text(String)
-        /// The time at which the statement is run, in microseconds since 1970.
+        /// The time at which the statement is run, in microseconds since 1970. Not on PostgreSQL, which reads its own clock.
         case now
-        /// So many microseconds before that.
+        /// So many microseconds before that. Not on PostgreSQL.
         case before(Int64)
     }
 
-    /// The statement. Its columns: version, held_until, expires_at, record, written_at, operation, tenant, principal, key.
+    /// The statement. Its columns: version, held_until, expires_at, record, written_at, operation, tenant, principal, key; on
+    /// PostgreSQL then the time.
     package let sql: String
     /// The values of its parameters, in order.
     package let bindings: [Binding]
@@ -31,14 +32,22 @@ package struct SQLListing: Sendable {
         _ query: RecordQuery,
         after cursor: RecordCursor?,
         limit: Int,
-        table: SQLTable
+        table: SQLTable,
+        dialect: SQLDialect = .sqlite
     ) throws(IdempotencyError) {
         isByVersion = !query.states.contains(.done) || query.tenant != nil || query.principal != nil
         var conditions: [String] = []
         var bindings: [Binding] = []
         func parameter(_ binding: Binding) -> String {
-            bindings.append(binding)
-            return "?\(bindings.count)"
+            // One reading of the clock for the whole statement, so that no record is in two states, or in none.
+            let clock = "(SELECT now FROM clock)"
+            switch (dialect, binding) {
+            case (.postgreSQL, .now): return clock
+            case (.postgreSQL, .before(let span)): return "\(clock) - \(parameter(.integer(span)))"
+            default:
+                bindings.append(binding)
+                return dialect.placeholder(bindings.count)
+            }
         }
         conditions.append("expires_at > \(parameter(.now))")
         if query.states != Set(RecordState.allCases) {
@@ -67,9 +76,15 @@ package struct SQLListing: Sendable {
                 conditions.append("(expires_at, version) > (\(place))")
             }
         }
+        let columns = "version, held_until, expires_at, record, written_at, operation, tenant, principal, key"
+        let head =
+            switch dialect {
+            case .sqlite: "SELECT \(columns)"
+            case .postgreSQL:
+                "WITH clock AS MATERIALIZED (SELECT \(SQLSchema.clock) AS now) SELECT \(columns), \(parameter(.now))"
+            }
         sql = """
-            SELECT version, held_until, expires_at, record, written_at, operation, tenant, principal, key
-            FROM \(table.quoted) WHERE \(conditions.joined(separator: " AND "))
+            \(head) FROM \(table.quoted) WHERE \(conditions.joined(separator: " AND "))
             ORDER BY \(isByVersion ? "version" : "expires_at, version") LIMIT \(parameter(.integer(Int64(limit))))
             """
         self.bindings = bindings

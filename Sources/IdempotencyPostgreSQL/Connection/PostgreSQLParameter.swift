@@ -1,0 +1,116 @@
+#if PostgreSQL
+internal import IdempotencySQL
+
+/// A parameter of a statement, as it travels.
+@available(Idempotency 0.1, *)
+struct PostgreSQLParameter: Sendable {
+    /// `nil`: `NULL`.
+    let bytes: [UInt8]?
+    /// The type; zero: the server finds out.
+    let type: UInt32
+    let isBinary: Bool
+
+    private init(bytes: [UInt8]?, type: UInt32, isBinary: Bool) {
+        self.bytes = bytes
+        self.type = type
+        self.isBinary = isBinary
+    }
+
+    static func integer(_ value: Int64) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: value.bigEndianBytes, type: 20, isBinary: true)
+    }
+
+    static func text(_ value: String) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: Array(value.utf8), type: 25, isBinary: true)
+    }
+
+    static func bytes(_ value: [UInt8]) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: value, type: 17, isBinary: true)
+    }
+
+    static func array(_ array: PostgreSQLArray) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: array.encoded, type: array.element.arrayType, isBinary: true)
+    }
+
+    /// A handler's value: as text whose type the server finds out, except bytes, which are known as such.
+    static func value(_ value: SQLValue) -> PostgreSQLParameter {
+        func untyped(_ text: String?) -> PostgreSQLParameter {
+            PostgreSQLParameter(bytes: text.map { Array($0.utf8) }, type: 0, isBinary: false)
+        }
+        return switch value {
+        case .null: untyped(nil)
+        case .boolean(let value): untyped(value ? "true" : "false")
+        case .integer(let value): untyped(String(value))
+        case .double(let value): untyped(String(value))
+        case .text(let value): untyped(value)
+        case .bytes(let value): bytes(value)
+        }
+    }
+}
+
+/// An array of one dimension in PostgreSQL's binary form (`array_send` in src/backend/utils/adt/arrayfuncs.c).
+@available(Idempotency 0.1, *)
+struct PostgreSQLArray: Sendable {
+    enum Element: UInt32 {
+        case bytes = 17
+        case integer = 20
+        case text = 25
+
+        var arrayType: UInt32 {
+            switch self {
+            case .bytes: 1001
+            case .integer: 1016
+            case .text: 1009
+            }
+        }
+    }
+
+    let element: Element
+    private var bytes: [UInt8] = []
+    private var count: UInt32 = 0
+
+    init(_ element: Element) {
+        self.element = element
+        // One dimension, elements that may be null, their type; how many they are is put in at the end; the first one's number.
+        for number in [1, 1, element.rawValue, 0, 1] { bytes.append(number) }
+    }
+
+    /// The whole array.
+    var encoded: [UInt8] {
+        var whole = bytes
+        whole.replaceSubrange(12..<16, with: count.bigEndianBytes)
+        return whole
+    }
+
+    mutating func append(_ value: Int64?) {
+        begin(value == nil ? nil : 8)
+        if let value { bytes.append(UInt64(bitPattern: value)) }
+    }
+
+    mutating func append(_ text: String?) {
+        begin(text?.utf8.count)
+        if let text { bytes.append(contentsOf: text.utf8) }
+    }
+
+    mutating func append(_ value: [UInt8]?) {
+        begin(value?.count)
+        if let value { bytes.append(contentsOf: value) }
+    }
+
+    private mutating func begin(_ length: Int?) {
+        count += 1
+        bytes.append(length.map { UInt32($0) } ?? .max)
+    }
+}
+
+extension FixedWidthInteger {
+    /// The bytes in the order in which they travel.
+    var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ number: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+    }
+}
+#endif

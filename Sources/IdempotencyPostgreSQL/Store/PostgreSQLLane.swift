@@ -1,0 +1,93 @@
+#if PostgreSQL
+internal import Dispatch
+internal import Idempotency
+internal import IdempotencySQL
+
+/// A connection for the store's own calls, with the thread that waits for it.
+///
+/// Everything but ``queue`` is to be used on the queue alone.
+@available(Idempotency 0.1, *)
+final class PostgreSQLLane: Sendable {
+    let queue: DispatchQueue
+    private let opener: PostgreSQLOpener
+    private let statements: PostgreSQLStatements
+    // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
+    nonisolated(unsafe) private var connection: PostgreSQLConnection?
+    nonisolated(unsafe) private var isRaised = false
+    nonisolated(unsafe) private var failures = 0
+
+    init(_ number: Int, _ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
+        queue = DispatchQueue(label: "idempotency.postgresql.\(number)", qos: .userInitiated)
+        self.opener = opener
+        self.statements = statements
+    }
+
+    /// Makes sure that there is a connection, as far as can be told without a question to the server.
+    func connect() throws {
+        if let connection, connection.isAlive { return }
+        disconnect()
+        do {
+            connection = try opener.openForCalls()
+            failures = 0
+        } catch {
+            failures += 1
+            throw error
+        }
+    }
+
+    /// How long to wait before another connection is tried: longer each time, and not the same for all.
+    var pause: Duration {
+        .milliseconds(min(2000, 25 << min(failures, 10))) * Double.random(in: 0.5...1)
+    }
+
+    func disconnect() {
+        connection = nil
+        isRaised = false
+    }
+
+    /// Sends statements as one transaction, and waits for it to be committed.
+    func send(_ commands: [PostgreSQLConnection.Command]) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        try send(commands, by: nil)
+    }
+
+    private func send(
+        _ commands: [PostgreSQLConnection.Command],
+        by deadline: PostgreSQLDeadline?
+    ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        guard let connection else { throw PostgreSQLFailure(message: "the connection is lost", isLost: true) }
+        do {
+            if !isRaised {
+                let raise = statements.raise.map { PostgreSQLConnection.Command(sql: $0, isKept: false) }
+                _ = try rows(connection.exchange(prepared(raise), by: opener.statementDeadline))
+                isRaised = true
+            }
+            let deadline = deadline ?? opener.statementDeadline
+            let answers = try rows(connection.exchange(prepared(commands), by: deadline))
+            return Array(answers.suffix(commands.count))
+        } catch {
+            if error.endsConnection { disconnect() }
+            throw error
+        }
+    }
+
+    /// Sends statements as one transaction without looking at the source of versions, which may not be there yet.
+    func sendUnraised(
+        _ commands: [PostgreSQLConnection.Command],
+        within span: Duration? = nil
+    ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        isRaised = true
+        defer { isRaised = false }
+        return try send(commands, by: span.map { PostgreSQLDeadline(in: $0) })
+    }
+
+    private func prepared(_ commands: [PostgreSQLConnection.Command]) -> [PostgreSQLConnection.Command] {
+        opener.options.preparesStatements ? commands : [opener.settings(forTransaction: true)] + commands
+    }
+
+    private func rows(_ answers: [PostgreSQLConnection.Answer]) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        var rows: [PostgreSQLRows] = []
+        for answer in answers { rows.append(try answer.get()) }
+        return rows
+    }
+}
+#endif

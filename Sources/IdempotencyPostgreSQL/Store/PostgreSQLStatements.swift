@@ -1,0 +1,153 @@
+#if PostgreSQL
+internal import IdempotencySQL
+
+/// The statements of a table's store. Each takes arrays, an element a call, so that calls that wait travel together.
+///
+/// A version is drawn from the sequence where the row is locked already, never before: or the later of two writers could have
+/// the lower number. The one exception is a row that is not there yet; that is why a row leaves only when it has been of no
+/// use for so long (`grace`) that no statement of then can be under way.
+@available(Idempotency 0.1, *)
+struct PostgreSQLStatements: Sendable {
+    /// What is there, and claims of what is not: scope, key, operation, tenant, principal, state, attempt, held, kept, record
+    /// (`NULL`: only look).
+    ///
+    /// Answers what was found with the call's number, and what was written with its key. A call that is answered by neither
+    /// met another one that was faster. What is found is not locked, and if all is found, nothing is written.
+    let claim: String
+    /// Writes over a version: scope, key, version, state, attempt, held, kept, record. Answers those that were made.
+    let update: String
+    /// Removals of a version: scope, key, version, and the grace. Answers those that were made.
+    ///
+    /// A row that was written lately stays, as an expired one.
+    let remove: String
+    /// A write over a version, of one call, in a transaction with other work: fails with a division by zero if it was not made,
+    /// so that a commit that is already on its way behind it is not done.
+    let finish: String
+    let purge: String
+    let nextVersion: String
+    /// Raises the source of versions to the clock, if that is ahead. In one transaction with a lock, so that no two do it at
+    /// once: the second could lower it.
+    let raise: [String]
+    /// Lets one process at a time make the table.
+    let migrationLock: String
+    let mark: String
+    let notify: String
+    let channel: String
+    let schemaVersion: String
+    let check: String
+
+    init(_ table: SQLTable) {
+        let schema = SQLSchema(table: table, dialect: .postgreSQL)
+        let records = table.quoted
+        let clock = SQLSchema.clock
+        let sequence = Self.literal(schema.versionSequence)
+        let draw = "nextval(\(sequence))"
+        claim = """
+            WITH looked AS MATERIALIZED (
+                SELECT a.*, c.now, r.version AS found, r.held_until, r.expires_at, r.record AS found_record
+                FROM (SELECT \(clock) AS now) AS c,
+                    unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                        $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[]) WITH ORDINALITY
+                        AS a (scope, key, operation, tenant, principal, state, attempt, held, kept, record, number)
+                    LEFT JOIN \(records) AS r ON r.scope = a.scope AND r.key = a.key
+            ), written AS (
+                INSERT INTO \(records) AS r (scope, key, operation, tenant, principal, state, attempt, version,
+                    written_at, held_until, expires_at, record)
+                SELECT scope, key, operation, tenant, principal, state, attempt, \(draw), now, now + held, now + kept, record
+                FROM looked WHERE record IS NOT NULL AND (found IS NULL OR expires_at <= now)
+                ON CONFLICT (scope, key) DO UPDATE SET
+                    state = EXCLUDED.state, attempt = EXCLUDED.attempt, version = \(draw), record = EXCLUDED.record,
+                    (written_at, held_until, expires_at) = (
+                        SELECT c.now, c.now + EXCLUDED.held_until - EXCLUDED.written_at,
+                            c.now + EXCLUDED.expires_at - EXCLUDED.written_at
+                        FROM (SELECT \(clock) AS now OFFSET 0) AS c
+                    )
+                WHERE r.expires_at <= \(clock)
+                RETURNING scope, key, version, awaited
+            )
+            SELECT number, found, held_until, expires_at, now, found_record, NULL::text, NULL::text, false
+            FROM looked WHERE expires_at > now
+            UNION ALL
+            SELECT NULL, version, NULL, NULL, NULL, NULL, scope, key, awaited FROM written
+            """
+        update = """
+            UPDATE \(records) AS r SET state = a.state, attempt = a.attempt, version = \(draw), record = a.record,
+                (written_at, held_until, expires_at) = (
+                    SELECT c.now, c.now + a.held, c.now + a.kept FROM (SELECT \(clock) AS now OFFSET 0) AS c
+                )
+            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[])
+                WITH ORDINALITY AS a (scope, key, version, state, attempt, held, kept, record, number)
+            WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND r.expires_at > \(clock)
+            RETURNING a.number, r.version, r.awaited
+            """
+        remove = """
+            WITH asked AS MATERIALIZED (
+                SELECT a.*, c.now - $4 AS lately
+                FROM (SELECT \(clock) AS now) AS c, unnest($1::text[], $2::text[], $3::bigint[])
+                    WITH ORDINALITY AS a (scope, key, version, number)
+            ), gone AS (
+                DELETE FROM \(records) AS r USING asked AS a
+                WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND r.expires_at > \(clock)
+                    AND r.written_at < a.lately
+                RETURNING a.number, r.awaited
+            ), emptied AS (
+                UPDATE \(records) AS r SET state = 'removed', version = \(draw), record = '',
+                    (written_at, held_until, expires_at) = (
+                        SELECT c.now, c.now, c.now FROM (SELECT \(clock) AS now OFFSET 0) AS c
+                    )
+                FROM asked AS a
+                WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND r.expires_at > \(clock)
+                    AND r.written_at >= a.lately
+                RETURNING a.number, r.version, r.awaited
+            )
+            SELECT number, \(draw), awaited FROM gone UNION ALL SELECT number, version, awaited FROM emptied
+            """
+        finish = """
+            WITH done AS (
+                UPDATE \(records) AS r SET state = $4, attempt = $5, version = \(draw), record = $8,
+                    (written_at, held_until, expires_at) = (
+                        SELECT c.now, c.now + $6, c.now + $7 FROM (SELECT \(clock) AS now OFFSET 0) AS c
+                    )
+                WHERE r.scope = $1 AND r.key = $2 AND r.version = $3 AND r.expires_at > \(clock)
+                RETURNING r.version, r.awaited
+            )
+            SELECT (SELECT version FROM done), (SELECT awaited FROM done), 1 / (SELECT count(*) FROM done)
+            """
+        purge = """
+            WITH clock AS MATERIALIZED (SELECT \(clock) - $1 AS past), expired AS MATERIALIZED (
+                SELECT scope, key FROM \(records) WHERE expires_at <= (SELECT past FROM clock)
+                ORDER BY expires_at, version LIMIT $2 FOR UPDATE SKIP LOCKED
+            )
+            DELETE FROM \(records) AS r USING expired AS e
+            WHERE r.scope = e.scope AND r.key = e.key AND r.expires_at <= (SELECT past FROM clock)
+            """
+        nextVersion = "SELECT \(draw) FROM generate_series(1, $1)"
+        raise = [
+            "SELECT pg_advisory_xact_lock(\(sequence)::regclass::bigint)",
+            """
+            SELECT setval(\(sequence), c.now) FROM \(schema.versionSequence) AS s, (SELECT \(clock) AS now) AS c
+            WHERE s.last_value < c.now - 1000000
+            """,
+        ]
+        migrationLock = "SELECT pg_advisory_xact_lock(hashtextextended(\(Self.literal(records)), 8028074708219461990))"
+        mark = """
+            UPDATE \(records) AS r SET awaited = true FROM unnest($1::text[], $2::text[]) AS a (scope, key)
+            WHERE r.scope = a.scope AND r.key = a.key AND NOT r.awaited
+            """
+        // The table's real schema, whether the store was given its name or found it by the search path.
+        channel = """
+            SELECT 'idempotency_' || left(encode(sha256(convert_to(n.nspname || '.' || c.relname, 'UTF8')), 'hex'), 32)
+            FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = \(Self.literal(records))::regclass
+            """
+        notify = "SELECT pg_notify((\(channel)), a.reference) FROM unnest($1::text[]) AS a (reference)"
+        schemaVersion = "SELECT schema_version::bigint FROM \(schema.metaTable)"
+        // Needs the right to write, and finds nothing to write.
+        check = "UPDATE \(records) SET awaited = awaited WHERE scope = '' AND key = ''"
+    }
+
+    private static func literal(_ name: String) -> String {
+        "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+    }
+}
+#endif

@@ -1,0 +1,291 @@
+#if PostgreSQL
+internal import Dispatch
+internal import Idempotency
+internal import IdempotencySQL
+
+/// A handler's transaction. It begins with the handler's first statement: until then it costs the server nothing.
+@available(Idempotency 0.1, *)
+final class PostgreSQLSession: SQLSession {
+    private typealias Command = PostgreSQLConnection.Command
+
+    private enum Phase {
+        case fresh
+        case open(transaction: String)
+        case ended(SQLError)
+    }
+
+    private let store: PostgreSQLIdempotencyStore
+    private let seat: PostgreSQLSeat
+    private let end: PostgreSQLDeadline
+    // Only ever touched on the seat's queue, which runs one block at a time; that is why it may be shared.
+    nonisolated(unsafe) private var phase = Phase.fresh
+
+    private static let over = SQLError(code: "", message: "The transaction has ended.")
+    private static let late = SQLError(
+        code: "25P03",
+        message: "The transaction was open for longer than its time limit, and is rolled back."
+    )
+
+    let dialect = SQLDialect.postgreSQL
+
+    /// - Parameter seat: The connection, which is the session's until it ends.
+    init(_ store: PostgreSQLIdempotencyStore, _ seat: PostgreSQLSeat, limit: Duration) {
+        self.store = store
+        self.seat = seat
+        end = PostgreSQLDeadline(in: limit)
+        let span = DispatchTimeInterval.nanoseconds(Int(clamping: max(0, limit.nanoseconds)))
+        seat.queue.asyncAfter(deadline: .now() + span) { [weak self] in self?.close(Self.late) }
+    }
+
+    func run(_ statement: SQLStatement) async throws -> SQLResult {
+        let sql = statement.text(in: dialect)
+        try PostgreSQLTransactionWords.check(sql)
+        let parameters = statement.parameters.map { PostgreSQLParameter.value($0) }
+        let answer = await seat.run { () -> Result<SQLResult, SQLError> in
+            Result { () throws(SQLError) in
+                let command = Command(sql: sql, parameters: parameters, isBinary: false, isKept: false)
+                return try self.send([self.timeout(), command])[1].result()
+            }
+        }
+        return try answer.get()
+    }
+
+    func undo() async throws {
+        let answer = await seat.run { () -> Result<Void, SQLError> in
+            Result { () throws(SQLError) in
+                switch self.phase {
+                case .fresh: break
+                case .open: _ = try self.send([Command(sql: "ROLLBACK TO SAVEPOINT idempotency_start")])
+                case .ended(let error): throw error
+                }
+            }
+        }
+        try answer.get()
+    }
+
+    func rollback() async {
+        await seat.run { _ = self.close(Self.over) }
+    }
+
+    func finish(
+        _ key: IdempotencyKey,
+        writing record: IdempotencyRecord,
+        over expected: RecordVersion
+    ) async throws -> CheckAndSetResult {
+        let parameters = finishParameters(key, PostgreSQLJob.Columns(record), Int64(bitPattern: expected.rawValue))
+        switch await seat.run({ self.finish(parameters) }) {
+        case .committed(let version, let isAwaited):
+            store.announce(key, isAwaited: isAwaited)
+            return .stored(RecordVersion(rawValue: UInt64(bitPattern: version)))
+        case .refused: return .conflict(nil)
+        case .undone(let error): throw SQLCommitFailure.undone(error)
+        case .lost(let transaction, let error): return try await resolve(transaction, error, key, over: expected)
+        }
+    }
+
+    func commit() async throws {
+        let answer = await seat.run { () -> Result<Void, SQLCommitFailure> in
+            Result { () throws(SQLCommitFailure) in try self.commitWithoutRecord() }
+        }
+        try answer.get()
+    }
+
+    // MARK: On the queue
+
+    /// Sends statements, after what begins the transaction if it has not begun.
+    private func send(_ commands: [Command]) throws(SQLError) -> [PostgreSQLRows] {
+        if case .ended(let error) = phase { throw error }
+        if end.isOver {
+            close(Self.late)
+            throw Self.late
+        }
+        guard let connection = seat.connection else { throw close(Self.over) }
+        var beginning: [Command] = []
+        if case .fresh = phase {
+            let patience = "\(end.left.nanoseconds / 1_000_000 + 1000)"
+            beginning = [
+                Command(sql: "BEGIN"),
+                // Also where the session has no settings: these are the transaction's.
+                Command(
+                    sql: "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
+                    parameters: [.text(patience)]
+                ),
+                Command(sql: "SAVEPOINT idempotency_start"),
+            ]
+        }
+        let answers: [PostgreSQLConnection.Answer]
+        do {
+            answers = try connection.exchange(beginning + commands, by: patience)
+        } catch {
+            seat.connection = nil
+            throw close(SQLError(error))
+        }
+        if !beginning.isEmpty {
+            guard case .success(let rows) = answers[1], let transaction = rows.text(0, 0) else {
+                throw failure(of: answers) ?? Self.over
+            }
+            phase = .open(transaction: transaction)
+        }
+        if let error = failure(of: answers) { throw error }
+        guard connection.transactionState == .open else {
+            // Nothing that is let through does that.
+            throw close(SQLError(code: "2D000", message: "A statement has ended the handler's transaction."))
+        }
+        return answers.suffix(commands.count).compactMap { try? $0.get() }
+    }
+
+    /// The first failure; one that ends the connection ends the session.
+    private func failure(of answers: [PostgreSQLConnection.Answer]) -> SQLError? {
+        for case .failure(let failure) in answers {
+            let error = failure.code == "57014" && end.isOver ? Self.late : SQLError(failure)
+            if failure.endsConnection, failure.code != "0A000" { seat.connection = nil }
+            if seat.connection == nil || error == Self.late { close(error) }
+            return error
+        }
+        return nil
+    }
+
+    /// What a statement may take of the time that is left.
+    private func timeout() -> Command {
+        Command(
+            sql: "SELECT set_config('statement_timeout', $1, true)",
+            parameters: [.text("\(max(1, end.left.nanoseconds / 1_000_000))")]
+        )
+    }
+
+    /// The server ends a statement by itself at the limit; this is for a server that does not answer.
+    private var patience: PostgreSQLDeadline { PostgreSQLDeadline(in: end.left + .seconds(1)) }
+
+    /// Ends the session: rolls back what is open, and gives the connection back. Harmless when repeated.
+    @discardableResult
+    private func close(_ error: SQLError) -> SQLError {
+        let wasOpen: Bool
+        switch phase {
+        case .ended: return error
+        case .open: wasOpen = true
+        case .fresh: wasOpen = seat.connection.map { $0.transactionState != .none } ?? false
+        }
+        phase = .ended(error)
+        if wasOpen, let connection = seat.connection {
+            let answer = Result { () throws(PostgreSQLFailure) in
+                try connection.ask(Command(sql: "ROLLBACK"), by: store.opener.statementDeadline)
+            }
+            // Closed, it is rolled back by the server.
+            if case .failure = answer { seat.connection = nil }
+        }
+        store.seats.give(seat)
+        return error
+    }
+
+    // MARK: Finishing
+
+    private enum Ending: Sendable {
+        case committed(Int64, isAwaited: Bool)
+        case refused
+        case undone(SQLError)
+        case lost(transaction: String, SQLError)
+    }
+
+    private func commitWithoutRecord() throws(SQLCommitFailure) {
+        switch phase {
+        case .fresh:
+            close(Self.over)
+            return
+        case .ended(let error): throw .undone(error)
+        case .open: break
+        }
+        guard let connection = seat.connection else { throw .undone(close(Self.over)) }
+        if end.isOver { throw .undone(close(Self.late)) }
+        let answers: [PostgreSQLConnection.Answer]
+        do {
+            answers = try connection.exchange([timeout(), Command(sql: "COMMIT")], by: patience)
+        } catch {
+            seat.connection = nil
+            throw .unknown(close(SQLError(error)))
+        }
+        guard case .success(let commit) = answers[1], commit.tag == "COMMIT" else {
+            let error = failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
+            throw .undone(close(error))
+        }
+        close(Self.over)
+    }
+
+    private func finishParameters(_ key: IdempotencyKey, _ columns: PostgreSQLJob.Columns, _ expected: Int64)
+        -> [PostgreSQLParameter]
+    {
+        [
+            .text(key.scope.text), .text(key.value), .integer(expected), .text(columns.state), .integer(columns.attempt),
+            .integer(columns.held), .integer(columns.kept), .bytes(columns.record),
+        ]
+    }
+
+    private func finish(_ parameters: [PostgreSQLParameter]) -> Ending {
+        do {
+            // Its number has to be known before a commit is on its way.
+            if case .fresh = phase { _ = try send([]) }
+        } catch {
+            return .undone(error)
+        }
+        guard case .open(let transaction) = phase, let connection = seat.connection else {
+            if case .ended(let error) = phase { return .undone(error) }
+            return .undone(close(Self.over))
+        }
+        if end.isOver { return .undone(close(Self.late)) }
+        let write = Command(sql: store.statements.finish, parameters: parameters)
+        let answers: [PostgreSQLConnection.Answer]
+        do {
+            answers = try connection.exchange([timeout(), write, Command(sql: "COMMIT")], by: patience)
+        } catch {
+            seat.connection = nil
+            return .lost(transaction: transaction, close(SQLError(error)))
+        }
+        switch (answers[1], answers[2]) {
+        case (.success(let rows), .success(let commit)) where commit.tag == "COMMIT":
+            close(Self.over)
+            return .committed(rows.integer(0, 0), isAwaited: rows.boolean(0, 1))
+        case (.failure(let failure), _) where failure.code == "22012":
+            close(Self.over)
+            return .refused
+        default:
+            let error = failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
+            return .undone(close(error))
+        }
+    }
+
+    /// The answer to a commit is lost: what became of it, the server knows by the transaction's number. An absent row proves
+    /// nothing: the commit may still be on its way.
+    private func resolve(
+        _ transaction: String,
+        _ error: SQLError,
+        _ key: IdempotencyKey,
+        over expected: RecordVersion
+    ) async throws -> CheckAndSetResult {
+        let end = PostgreSQLDeadline(in: store.opener.options.statementTimeout * 2)
+        let ask = Command(sql: "SELECT pg_xact_status($1::text::xid8)", parameters: [.text(transaction)])
+        while !end.isOver {
+            let status = try? await store.worker.use { lane in try lane.send([ask])[0].text(0, 0) }
+            switch status {
+            case "committed":
+                store.announce(key, isAwaited: true)
+                let found = try? await store.load(key)
+                // If it has gone on since, whoever did that has a greater one.
+                return .stored(max(found?.version ?? expected, RecordVersion(rawValue: expected.rawValue + 1)))
+            case "aborted":
+                throw SQLCommitFailure.undone(SQLError(code: error.code, message: error.message, mayBeRepeated: true))
+            default:
+                let pause = OneShot<Void>()
+                seat.queue.asyncAfter(deadline: .now() + .milliseconds(50)) { pause.fire(()) }
+                await pause.value()
+            }
+        }
+        throw SQLCommitFailure.unknown(error)
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLError {
+    fileprivate init(_ failure: PostgreSQLFailure) {
+        self.init(code: failure.code, message: failure.message, mayBeRepeated: failure.mayBeRepeated)
+    }
+}
+#endif

@@ -1,0 +1,104 @@
+#if PostgreSQL
+import Foundation
+import Synchronization
+import Testing
+
+/// Passes bytes on between clients and a server, and cuts one connection in the middle of a commit.
+final class CuttingProxy: Sendable {
+    private enum Order { case none, beforeRequest, afterRequest }
+
+    let connectionString: String
+    private let listener: Int32
+    private let serverPort: UInt16
+    private let order = Mutex(Order.none)
+    private let cutCount = Atomic(0)
+
+    /// - Parameter connectionString: The server's, with `port=…` in it.
+    init(_ connectionString: String) throws {
+        let words = connectionString.split(separator: " ")
+        let port = try #require(words.first { $0.hasPrefix("port=") })
+        serverPort = try #require(UInt16(port.dropFirst(5)))
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listener = listener
+        var address = Self.address(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(listener, pointer, length) == 0 && listen(listener, 16) == 0
+                    && getsockname(listener, pointer, &length) == 0
+            }
+        }
+        try #require(bound)
+        let own = "port=\(UInt16(bigEndian: address.sin_port))"
+        self.connectionString = words.map { $0 == port ? own : String($0) }.joined(separator: " ")
+        Thread { [weak self] in
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0, let self else { return }
+                self.serve(client)
+            }
+        }.start()
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }
+
+    /// Cuts the connection that commits next.
+    ///
+    /// - Parameter afterRequest: Whether the server gets the request, so that only its answer is lost.
+    func cut(afterRequest: Bool) { order.withLock { $0 = afterRequest ? .afterRequest : .beforeRequest } }
+
+    private static func address(_ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+
+    private func serve(_ client: Int32) {
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = Self.address(serverPort)
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            close(client)
+            return
+        }
+        // Their threads end with the connection; the descriptors are left open, as neither knows when the other has ended.
+        Thread { self.pass(from: server, to: client, isRequest: false) }.start()
+        Thread { self.pass(from: client, to: server, isRequest: true) }.start()
+    }
+
+    private func pass(from source: Int32, to target: Int32, isRequest: Bool) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(source, &buffer, buffer.count, 0)
+            if count <= 0 { break }
+            if isRequest, String(decoding: buffer[..<count], as: UTF8.self).contains("COMMIT") {
+                let order = order.withLock { order in
+                    defer { order = .none }
+                    return order
+                }
+                if order != .none {
+                    cutCount.add(1, ordering: .sequentiallyConsistent)
+                    // Nothing more reaches the client, and the server's answer nobody.
+                    shutdown(source, Int32(SHUT_RDWR))
+                    if order == .afterRequest { _ = send(target, buffer, count, Int32(MSG_NOSIGNAL)) }
+                    break
+                }
+            }
+            if send(target, buffer, count, Int32(MSG_NOSIGNAL)) != count { break }
+        }
+        shutdown(source, Int32(SHUT_RDWR))
+        shutdown(target, Int32(SHUT_WR))
+    }
+}
+#endif

@@ -1,0 +1,117 @@
+#if PostgreSQL
+import Idempotency
+import IdempotencyPostgreSQL
+import IdempotencySQL
+import Testing
+
+@Suite("Calls to a PostgreSQL store that travel together", .timeLimit(.minutes(10)))
+struct PostgreSQLBatchTests {
+    private func key(_ value: String) throws -> IdempotencyKey { try IdempotencyKey(operation: "charge", value: value) }
+
+    @Test("One that cannot be done fails alone")
+    func culprit() async throws {
+        let table = try Server.freshTable()
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        try RawConnection().run("ALTER TABLE \(table.quoted) ADD CHECK (length(record) < 20000)")
+        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let results = await withTaskGroup(of: (Int, IdempotencyError.Code?).self) { group in
+            for number in 0..<200 {
+                // An interceptor each: nothing is shared on the way but the store.
+                let interceptor = IdempotencyInterceptor(store: store, policy: policy)
+                group.addTask {
+                    let error = await refusal {
+                        let size = number == 77 ? 50_000 : 100
+                        _ = try await interceptor.idempotent(key: key("k-\(number)")) { _ in
+                            [UInt8](repeating: 1, count: size)
+                        }
+                    }
+                    if let error, number != 77 { Issue.record("\(number): \(error)") }
+                    return (number, error?.code)
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        #expect(results == [77: .resultNotSaved])
+        for number in [0, 76, 78, 199] { #expect(try await store.load(key("k-\(number)"))?.state == .done) }
+        await store.close()
+    }
+
+    @Test("A thousand tasks on one key over two stores: one run, and everybody has its result")
+    func oneKey() async throws {
+        let table = try Server.freshTable()
+        let stores = [
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+        ]
+        // Only a wake-up ends a wait: the poll underneath comes too late.
+        let policy = try OperationPolicy(waitLimit: .seconds(100), pollInterval: .seconds(90))
+        let interceptors = stores.map { IdempotencyInterceptor(store: $0, policy: policy) }
+        let runs = Counter()
+        let answers = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<1000 {
+                group.addTask {
+                    try await interceptors[number % 2].idempotent(key: key("hot")) { _ in
+                        try await Task.sleep(for: .milliseconds(20))
+                        return runs.add()
+                    }
+                }
+            }
+            return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+        }
+        #expect(answers == [1])
+        #expect(runs.value == 1)
+        for store in stores { await store.close() }
+    }
+
+    @Test("Two stores and many keys: each runs once, whoever comes first")
+    func manyKeys() async throws {
+        let table = try Server.freshTable()
+        let stores = [
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+        ]
+        let interceptors = stores.map { IdempotencyInterceptor(store: $0) }
+        let runs = Counter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<16 {
+                group.addTask {
+                    for number in 0..<250 {
+                        let interceptor = interceptors[(task + number) % 2]
+                        let answer = try await interceptor.idempotent(key: key("k-\(number)")) { _ in
+                            runs.add()
+                            return number
+                        }
+                        #expect(answer == number)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(runs.value == 250)
+        for store in stores { await store.close() }
+    }
+
+    @Test("Calls for one key at once are answered as if they came one after the other")
+    func oneKeyAtOnce() async throws {
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: Server.freshTable())
+        for round in 0..<20 {
+            let key = try key("k-\(round)")
+            let removals = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        guard case .stored? = try? await store.checkAndSet(key, expecting: nil, .remove) else { return false }
+                        return true
+                    }
+                    group.addTask {
+                        _ = try? await store.load(key)
+                        return true
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(removals.allSatisfy { $0 })
+        }
+        await store.close()
+    }
+}
+#endif

@@ -1,0 +1,81 @@
+#if PostgreSQL
+import Idempotency
+import IdempotencyPostgreSQL
+import IdempotencySQL
+import Testing
+
+@Suite("What PostgreSQL does for a statement, with a million records", .timeLimit(.minutes(10)))
+struct PostgreSQLPlanTests {
+    @Test("Finding, listing, erasing and purging are served by an index, and nothing is sorted")
+    func plans() async throws {
+        let table = try Server.freshTable()
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let connection = try RawConnection()
+        let name = table.name
+        try connection.run(
+            """
+            INSERT INTO \(name) (scope, key, operation, tenant, principal, state, attempt, version, written_at, held_until,
+                expires_at, record)
+            SELECT 'charge', 'k-' || i, 'charge', 't-' || (i % 1000), 'u-' || (i % 5000),
+                CASE WHEN i % 10000 = 0 THEN 'pending' ELSE 'done' END, 1, i, i, i, 9000000000000000000 - i % 1000, '\\x00'
+            FROM generate_series(1, 1000000) AS i
+            """
+        )
+        try connection.run("SET statement_timeout = 0; ANALYZE \(name)")
+        // As the store's sessions have it.
+        for setting in store.settingTexts { try connection.run(setting) }
+        let after = RecordCursor(rawValue: "v17")
+        let queries: [(RecordQuery, RecordCursor?, String)] = [
+            (RecordQuery(states: [.lapsed]), nil, "_open"),
+            (RecordQuery(states: [.lapsed, .retryable], minimumAge: .seconds(60)), after, "_open"),
+            (RecordQuery(tenant: "t-7"), after, "_tenant"),
+            (RecordQuery(principal: "u-7"), after, "_principal"),
+            (RecordQuery(), RecordCursor(rawValue: "e17.4"), "_expiry"),
+            (RecordQuery(states: [.done], operation: "charge"), nil, "_expiry"),
+        ]
+        for (number, (query, cursor, index)) in queries.enumerated() {
+            let listing = try SQLListing(query, after: cursor, limit: 100, table: table, dialect: .postgreSQL)
+            let types = listing.bindings.map { if case .text = $0 { "text" } else { "bigint" } }
+            let values = listing.bindings.map { binding in
+                switch binding {
+                case .integer(let number), .before(let number): "\(number)"
+                case .text(let text): "'\(text)'"
+                case .now: "0"
+                }
+            }
+            let plan = try explain(connection, "listing\(number)", listing.sql, types, values)
+            #expect(plan.contains(name + index), "\(query): \(plan)")
+            #expect(!plan.contains("Sort") && !plan.contains("Seq Scan on \(name)"), "\(query): \(plan)")
+        }
+        let statements = store.statementTexts
+        let keys = "'{charge,charge}', '{k-1,k-2}'"
+        let purge = try explain(connection, "purge", statements.purge, ["bigint", "bigint"], ["60000000", "1000"])
+        #expect(purge.contains(name + "_expiry") && !purge.contains("Seq Scan on \(name)"), "\(purge)")
+        let texts = [String](repeating: "text[]", count: 6)
+        let claim = try explain(
+            connection, "claim", statements.claim, texts + ["bigint[]", "bigint[]", "bigint[]", "bytea[]"],
+            [keys, "'{a,a}', '{a,a}', '{a,a}', '{pending,pending}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
+        )
+        #expect(claim.contains(name + "_pkey") && !claim.contains("Seq Scan on \(name)"), "\(claim)")
+        let update = try explain(
+            connection, "updates", statements.update,
+            ["text[]", "text[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bytea[]"],
+            [keys, "'{1,1}', '{done,done}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
+        )
+        #expect(update.contains(name + "_pkey") && !update.contains("Seq Scan on \(name)"), "\(update)")
+        await store.close()
+    }
+
+    private func explain(
+        _ connection: RawConnection,
+        _ name: String,
+        _ sql: String,
+        _ types: [String],
+        _ values: [String]
+    ) throws -> String {
+        try connection.run("PREPARE \(name)(\(types.joined(separator: ", "))) AS \(sql)")
+        let rows = try connection.run("EXPLAIN EXECUTE \(name)(\(values.joined(separator: ", ")))")
+        return rows.map { $0[0] }.joined(separator: "\n")
+    }
+}
+#endif

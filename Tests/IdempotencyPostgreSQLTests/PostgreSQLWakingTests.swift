@@ -1,0 +1,80 @@
+#if PostgreSQL
+import Idempotency
+import IdempotencyPostgreSQL
+import IdempotencySQL
+import Testing
+
+@Suite("Who waits for another process's run", .timeLimit(.minutes(10)))
+struct PostgreSQLWakingTests {
+    private func key(_ value: String) throws -> IdempotencyKey { try IdempotencyKey(operation: "charge", value: value) }
+
+    private func wait(_ what: String, for isSo: () throws -> Bool) async throws {
+        for _ in 0..<2000 {
+            if try isSo() { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record("\(what) did not come within ten seconds")
+    }
+
+    @Test("It is told of by one notification, and of what nobody waits for none is sent")
+    func notified() async throws {
+        let table = try Server.freshTable()
+        let waiting = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let running = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let ear = try RawConnection()
+        try ear.run("LISTEN \(ear.run(waiting.statementTexts.channel)[0][0])")
+        let interceptor = IdempotencyInterceptor(store: running)
+        for number in 0..<50 { _ = try await interceptor.idempotent(key: key("k-\(number)")) { _ in "A" } }
+        #expect(try ear.notifications() == 0)
+
+        let wakes = Counter()
+        let answer = try await interceptor.idempotent(key: key("awaited")) { [key = try key("awaited")] _ in
+            let subscription = try await waiting.subscribe(to: key) { wakes.add() }
+            _ = subscription
+            return "A"
+        }
+        #expect(answer == "A")
+        try await wait("a wake-up") { wakes.value > 0 }
+        var count = 0
+        try await wait("a notification") {
+            count += try ear.notifications()
+            return count > 0
+        }
+        #expect(count == 1)
+        await waiting.close()
+        await running.close()
+    }
+
+    @Test("Whose listening connection is ended still learns of the change")
+    func listenerKilled() async throws {
+        let table = try Server.freshTable()
+        let name = Server.freshName("waiting")
+        let server = try Server.connectionString
+        let waiting = try await PostgreSQLIdempotencyStore(server + " application_name=\(name)", table: table)
+        let running = try await PostgreSQLIdempotencyStore(server, table: table)
+        let policy = try OperationPolicy(waitLimit: .seconds(100), pollInterval: .seconds(90))
+        let following = IdempotencyInterceptor(store: waiting, policy: policy)
+        let key = try key("k")
+        let gate = Counter()
+        let run = Task {
+            try await IdempotencyInterceptor(store: running).idempotent(key: key) { _ in
+                while gate.value == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                return "A"
+            }
+        }
+        let connection = try RawConnection()
+        func rows(_ condition: String) throws -> Bool {
+            try connection.run("SELECT count(*) FROM \(table.quoted) WHERE \(condition)") == [["1"]]
+        }
+        try await wait("a claim") { try rows("state = 'pending'") }
+        let follower = Task { try await following.idempotent(key: key) { _ in "B" } }
+        try await wait("somebody who waits") { try rows("awaited") }
+        try connection.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'")
+        gate.add()
+        #expect(try await run.value == "A")
+        #expect(try await follower.value == "A")
+        await waiting.close()
+        await running.close()
+    }
+}
+#endif
