@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The PostgreSQL store keeps every rule of the protocol", .serialized, .timeLimit(.minutes(10)))
 struct PostgreSQLConformanceTests {
-    private static let tick: Duration = .milliseconds(200)
+    private static let tick: Duration = .milliseconds(300)
 
     private func check(_ check: StoreConformanceCheck, _ options: PostgreSQLOptions) async throws {
         let table = try Server.freshTable()

@@ -4,6 +4,14 @@ internal import Idempotency
 internal import IdempotencySQL
 import Synchronization
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 /// Gathers what many callers ask of a database, and sends together what waits together: a message, a transaction and a flush
 /// serve all of them.
 @available(Idempotency 0.1, *)
@@ -14,7 +22,12 @@ final class PostgreSQLWorker: Sendable {
         /// Keys that are under way: two batches never wait for each other's rows.
         var underWay: Set<IdempotencyKey> = []
         var lanes: [LaneState]
+        /// How many batches are done, and whether somebody looks that there are more.
+        var batches = 0
+        var isWatched = false
         var isClosed = false
+
+        var waiting: Int { urgent.count + others.count }
     }
 
     private struct LaneState {
@@ -32,7 +45,15 @@ final class PostgreSQLWorker: Sendable {
     /// How many of those that wait are looked at for a batch.
     private static let sight = 1024
 
+    /// How many have to wait before another connection helps one that is at work: large messages cost less than many.
+    private static let crowd = 64
+    /// How often a connection looks, some ten microseconds apart, whether more calls have come.
+    private static let patience = 4
+    /// How long the first of those that wait may do so before another connection helps.
+    private static let delay = DispatchTimeInterval.milliseconds(5)
+
     private let state: Mutex<State>
+    private let watch = DispatchQueue(label: "idempotency.postgresql.watch", qos: .userInitiated)
     private let lanes: [PostgreSQLLane]
     private let statements: PostgreSQLStatements
     private let opener: PostgreSQLOpener
@@ -63,16 +84,31 @@ final class PostgreSQLWorker: Sendable {
 
     /// Does what is asked for, together with what else waits.
     func ask(_ job: PostgreSQLJob) async throws -> PostgreSQLJob.Answer {
-        let lane = try state.withLock { state -> Int? in
+        let (lane, watched) = try state.withLock { state -> (Int?, Int?) in
             if state.isClosed { throw PostgreSQLErrors.closed }
-            guard state.urgent.count + state.others.count < Self.capacity else { throw PostgreSQLErrors.tooManyCalls }
-            let lane = Self.freeLane(&state)
-            if lane == nil, !state.lanes.contains(where: \.isAtWork), let pause = state.lanes[0].pause { throw pause.error }
+            guard state.waiting < Self.capacity else { throw PostgreSQLErrors.tooManyCalls }
+            let isAtWork = state.lanes.contains(where: \.isAtWork)
+            let lane = isAtWork && state.waiting < Self.crowd ? nil : Self.freeLane(&state)
+            if lane == nil, !isAtWork, let pause = state.lanes[0].pause { throw pause.error }
             if job.isUrgent { state.urgent.append(job) } else { state.others.append(job) }
-            return lane
+            if lane != nil || state.isWatched || state.lanes.count == 1 { return (lane, nil) }
+            state.isWatched = true
+            return (nil, state.batches)
         }
         if let lane { start(lane) }
+        if let watched { watch.asyncAfter(deadline: .now() + Self.delay) { self.look(since: watched) } }
         return try await job.wait()
+    }
+
+    /// Lets another connection help if none has come back to those that wait: one key that is locked holds up no other.
+    private func look(since batches: Int) {
+        let (lane, watched) = state.withLock { state -> (Int?, Int?) in
+            state.isWatched = state.waiting > 0
+            let lane = state.isWatched && state.batches == batches ? Self.freeLane(&state) : nil
+            return (lane, state.isWatched ? state.batches : nil)
+        }
+        if let lane { start(lane) }
+        if let watched { watch.asyncAfter(deadline: .now() + Self.delay) { self.look(since: watched) } }
     }
 
     /// Does something else, in a transaction of its own.
@@ -155,7 +191,9 @@ final class PostgreSQLWorker: Sendable {
     }
 
     private func work(_ number: Int) {
+        var lastCount = 0
         while true {
+            gather(lastCount)
             do {
                 try connect(number)
             } catch {
@@ -168,13 +206,24 @@ final class PostgreSQLWorker: Sendable {
                 return slots
             }
             if slots.isEmpty { return }
+            lastCount = slots.count
             work(PostgreSQLBatch(slots), lanes[number])
             let another = state.withLock { state -> Int? in
                 for slot in slots { state.underWay.remove(slot.key) }
-                // What had to wait for these keys may be for somebody who has gone idle meanwhile; this one goes on anyway.
-                return state.urgent.isEmpty && state.others.isEmpty ? nil : Self.freeLane(&state)
+                state.batches += 1
+                // This one goes on anyway.
+                return state.waiting < Self.crowd ? nil : Self.freeLane(&state)
             }
             if let another { start(another) }
+        }
+    }
+
+    /// Those who were answered together ask again together, a moment later. To wait for them costs less than a message for the
+    /// first few, and another one for the others.
+    private func gather(_ lastCount: Int) {
+        for _ in 0..<Self.patience {
+            if state.withLock({ $0.waiting }) * 2 >= lastCount { return }
+            usleep(20)
         }
     }
 
