@@ -90,6 +90,7 @@ let package = Package(
         .testTarget(
             name: "IdempotencyPostgreSQLTests",
             dependencies: [
+                "LedgerWorker", "LedgerHarness",
                 "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]

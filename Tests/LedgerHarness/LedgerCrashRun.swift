@@ -100,6 +100,27 @@ public struct LedgerCrashRun: Sendable {
         try LedgerProcess(number, [address] + keys + ["\(seed)", "16", "500"] + flags, heardBy: witness)
     }
 
+    /// Has processes run keys, each its own and those of another one, while something happens to the server.
+    ///
+    /// - Parameters:
+    ///   - keys: How many keys there are.
+    ///   - disturb: What happens. Returns how many handlers were under way each time.
+    public func load(_ keys: Int, while disturb: (_ openNow: () -> Int) async throws -> [Int]) async throws -> Report {
+        let workers = try (0..<3).map { number in
+            try LedgerProcess(number, [address, "1", "\(keys)", "\(number)", "16", "2000"], heardBy: witness)
+        }
+        for worker in workers { await worker.untilBegun() }
+        let open = try await disturb { witness.openNow }
+        for worker in workers { _ = await worker.end() }
+        var report = Report()
+        report.keys = keys
+        report.open = ["server": open]
+        report.answers = witness.answers
+        report.errors = witness.errors
+        report.repetitions = witness.repetitions
+        return report
+    }
+
     /// Has processes whose handlers outlive their leases race for the same keys, until all are done.
     public func raceZombies(_ keys: Int, isBroken: Bool) async throws -> Report {
         let flags = ["zombies"] + (isBroken ? ["broken"] : [])

@@ -53,6 +53,9 @@ public final class LedgerWitness: Sendable {
         }
     }
 
+    /// How many handlers have begun without an answer by now.
+    var openNow: Int { state.withLock { $0.open.values.reduce(0) { $0 + $1.count } } }
+
     /// How many handlers of a process had begun without an answer.
     func takeOpen(of process: Int) -> Int { state.withLock { $0.open.removeValue(forKey: process)?.count ?? 0 } }
 }
