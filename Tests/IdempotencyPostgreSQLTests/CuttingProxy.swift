@@ -12,6 +12,7 @@ final class CuttingProxy: Sendable {
     private let serverPort: UInt16
     private let order = Mutex(Order.none)
     private let cutCount = Atomic(0)
+    private let rewriting = Mutex<(from: [UInt8], to: [UInt8])?>(nil)
 
     /// - Parameter connectionString: The server's, with `port=…` in it.
     init(_ connectionString: String) throws {
@@ -51,6 +52,22 @@ final class CuttingProxy: Sendable {
     ///
     /// - Parameter afterRequest: Whether the server gets the request, so that only its answer is lost.
     func cut(afterRequest: Bool) { order.withLock { $0 = afterRequest ? .afterRequest : .beforeRequest } }
+
+    /// Passes on something else where a request has this text; as long as it is.
+    func rewrite(_ text: String, as other: String) {
+        precondition(other.utf8.count <= text.utf8.count)
+        let padding = [UInt8](repeating: 0x20, count: text.utf8.count - other.utf8.count)
+        rewriting.withLock { $0 = (Array(text.utf8), Array(other.utf8) + padding) }
+    }
+
+    private func rewritten(_ bytes: [UInt8]) -> [UInt8] {
+        guard let (from, to) = rewriting.withLock({ $0 }), bytes.count >= from.count else { return bytes }
+        var bytes = bytes
+        for start in 0...(bytes.count - from.count) where bytes[start..<(start + from.count)].elementsEqual(from) {
+            bytes.replaceSubrange(start..<(start + from.count), with: to)
+        }
+        return bytes
+    }
 
     private static func address(_ port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()
@@ -95,7 +112,8 @@ final class CuttingProxy: Sendable {
                     break
                 }
             }
-            if send(target, buffer, count, Int32(MSG_NOSIGNAL)) != count { break }
+            let passed = isRequest ? rewritten(Array(buffer[..<count])) : Array(buffer[..<count])
+            if send(target, passed, count, Int32(MSG_NOSIGNAL)) != count { break }
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_WR))

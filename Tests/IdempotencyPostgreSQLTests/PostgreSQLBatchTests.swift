@@ -99,7 +99,9 @@ struct PostgreSQLBatchTests {
             let removals = await withTaskGroup(of: Bool.self) { group in
                 for _ in 0..<8 {
                     group.addTask {
-                        guard case .stored? = try? await store.checkAndSet(key, expecting: nil, .remove) else { return false }
+                        guard case .stored? = try? await store.checkAndSet(key, expecting: nil, .remove) else {
+                            return false
+                        }
                         return true
                     }
                     group.addTask {

@@ -53,7 +53,9 @@ struct PostgreSQLTransactionCrashTests {
         }
     }
 
-    @Test("Scenario 38: killed at each point and at random: each key's effect is there once, and every acknowledged result")
+    @Test(
+        "Scenario 38: killed at each point and at random: each key's effect is there once, and every acknowledged result"
+    )
     func kills() async throws {
         let (store, books) = try await open()
         let kills = ProcessInfo.processInfo.environment["IDEMPOTENCY_CRASH_KILLS"].flatMap { Int($0) } ?? 5
@@ -66,7 +68,7 @@ struct PostgreSQLTransactionCrashTests {
     @Test("Scenario 33: the server is killed under load and started again: nothing is lost, and nothing happens twice")
     func serverKilled() async throws {
         let (store, books) = try await open()
-        let report = try await run(keysPerRound: 0).load(20_000) { openNow in
+        let report = try await run(keysPerRound: 0).load(12_000) { openNow in
             var open: [Int] = []
             for number in 0..<6 {
                 try await Task.sleep(for: .milliseconds(300 + 100 * number))

@@ -26,7 +26,8 @@ struct PostgreSQLTransactionTests {
                 options: options
             )
             key = try IdempotencyKey(operation: "charge", value: "k")
-            guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(Self.pending)) else {
+            guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(Self.pending))
+            else {
                 throw CancellationError()
             }
             claim = version
@@ -204,7 +205,8 @@ struct PostgreSQLTransactionTests {
     @Test("A serialization failure says that it may be repeated")
     func serialization() async throws {
         let scene = try await Scene()
-        let server = try Server.connectionString
+        let server =
+            try Server.connectionString
             + " options='-c default_transaction_isolation=serializable' application_name=\(scene.name)"
         let store = try await PostgreSQLIdempotencyStore(server, table: scene.store.table)
         try scene.connection.run("INSERT INTO \(scene.effects) VALUES (1, 'a'), (2, 'b')")
@@ -274,13 +276,39 @@ struct PostgreSQLTransactionTests {
         await scene.store.close()
     }
 
+    @Test("The transaction's number is another one's after a crash of the server: the record tells, and not the number")
+    func numberOfAnother() async throws {
+        let proxy = try CuttingProxy(Server.connectionString)
+        let scene = try await Scene()
+        let store = try await PostgreSQLIdempotencyStore(proxy.connectionString, table: scene.store.table)
+        // Of a transaction that was committed: as the server says it of a number that it has given again.
+        let number = try scene.connection.run("SELECT pg_current_xact_id()::text")[0][0]
+        proxy.rewrite("pg_current_xact_id()::text", as: "'\(number)'::text")
+        let session = try await store.beginTransaction(for: .seconds(20))
+        try await scene.insert(session)
+        proxy.cut(afterRequest: false)
+        guard case .undone? = await failure({ try await scene.finish(session) }) else {
+            Issue.record("not undone")
+            return
+        }
+        #expect(proxy.cuts == 1)
+        #expect(try await !scene.isDone())
+        #expect(try scene.effectCount == "0")
+        await store.close()
+        await scene.store.close()
+    }
+
     @Test("A transaction that is open for too long is rolled back, and its next statement says so")
     func limit() async throws {
         let scene = try await Scene()
         let session = try await scene.begin(.milliseconds(200))
         try await scene.insert(session)
         try await Task.sleep(for: .milliseconds(400))
-        #expect(try scene.connection.run("SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass") == [["0"]])
+        #expect(
+            try scene.connection.run("SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass") == [
+                ["0"]
+            ]
+        )
         #expect(await sqlError { try await scene.insert(session, 2) }?.code == "25P03")
         guard case .undone? = await failure({ try await scene.finish(session) }) else {
             Issue.record("not undone")
@@ -296,7 +324,8 @@ struct PostgreSQLTransactionTests {
     @Test(
         "What would end the transaction is refused before it is sent",
         arguments: [
-            "COMMIT", "commit work", " \n-- a note\n/* a /* nested */ one */ COMMIT", "; ROLLBACK", "ROLLBACK AND CHAIN", "BEGIN",
+            "COMMIT", "commit work", " \n-- a note\n/* a /* nested */ one */ COMMIT", "; ROLLBACK",
+            "ROLLBACK AND CHAIN", "BEGIN",
             "START TRANSACTION", "END", "ABORT", "PREPARE TRANSACTION 'x'", "rollback work", "COPY t TO STDOUT",
             "COMMIT/**/", "ROLLBACK",
         ]
@@ -350,7 +379,9 @@ struct PostgreSQLTransactionTests {
         #expect(result.changes == 0)
         try await scene.insert(session, 1)
         try await scene.insert(session, 2)
-        let update = try await session.run("UPDATE \(identifier: scene.effects) SET note = \(SQLValue.null) WHERE id > \(0)")
+        let update = try await session.run(
+            "UPDATE \(identifier: scene.effects) SET note = \(SQLValue.null) WHERE id > \(0)"
+        )
         #expect(update.changes == 2)
         await session.rollback()
         await scene.store.close()

@@ -232,7 +232,9 @@ final class PostgreSQLWorker: Sendable {
         let (another, orphans) = state.withLock { state -> (Int?, [PostgreSQLJob]) in
             state.lanes[number].isAtWork = false
             if state.lanes.contains(where: { $0.isAtWork && $0.isConnected }) { return (nil, []) }
-            if let another = state.lanes.indices.first(where: { state.lanes[$0].isConnected && !state.lanes[$0].isAtWork }) {
+            if let another = state.lanes.indices.first(where: {
+                state.lanes[$0].isConnected && !state.lanes[$0].isAtWork
+            }) {
                 state.lanes[another].isAtWork = true
                 return (another, [])
             }

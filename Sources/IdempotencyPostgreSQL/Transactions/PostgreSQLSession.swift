@@ -79,7 +79,7 @@ final class PostgreSQLSession: SQLSession {
             return .stored(RecordVersion(rawValue: UInt64(bitPattern: version)))
         case .refused: return .conflict(nil)
         case .undone(let error): throw SQLCommitFailure.undone(error)
-        case .lost(let transaction, let error): return try await resolve(transaction, error, key, over: expected)
+        case .lost(let transaction, let error): return try await resolve(transaction, error, key, record)
         }
     }
 
@@ -107,7 +107,8 @@ final class PostgreSQLSession: SQLSession {
                 Command(sql: "BEGIN"),
                 // Also where the session has no settings: these are the transaction's.
                 Command(
-                    sql: "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
+                    sql:
+                        "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
                     parameters: [.text(patience)]
                 ),
                 Command(sql: "SAVEPOINT idempotency_start"),
@@ -204,7 +205,8 @@ final class PostgreSQLSession: SQLSession {
             throw .unknown(close(SQLError(error)))
         }
         guard case .success(let commit) = answers[1], commit.tag == "COMMIT" else {
-            let error = failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
+            let error =
+                failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
             throw .undone(close(error))
         }
         close(Self.over)
@@ -214,7 +216,8 @@ final class PostgreSQLSession: SQLSession {
         -> [PostgreSQLParameter]
     {
         [
-            .text(key.scope.text), .text(key.value), .integer(expected), .text(columns.state), .integer(columns.attempt),
+            .text(key.scope.text), .text(key.value), .integer(expected), .text(columns.state),
+            .integer(columns.attempt),
             .integer(columns.held), .integer(columns.kept), .bytes(columns.record),
         ]
     }
@@ -247,38 +250,53 @@ final class PostgreSQLSession: SQLSession {
             close(Self.over)
             return .refused
         default:
-            let error = failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
+            let error =
+                failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
             return .undone(close(error))
         }
     }
 
-    /// The answer to a commit is lost: what became of it, the server knows by the transaction's number. An absent row proves
-    /// nothing: the commit may still be on its way.
+    /// The answer to a commit is lost. Whether its transaction is over, the server knows by its number: until then an absent
+    /// row proves nothing, because the commit may still be on its way. What became of it, the record says: a server that
+    /// crashed may give the number of a transaction that it has forgotten to another one.
     private func resolve(
         _ transaction: String,
         _ error: SQLError,
         _ key: IdempotencyKey,
-        over expected: RecordVersion
+        _ record: IdempotencyRecord
     ) async throws -> CheckAndSetResult {
         let end = PostgreSQLDeadline(in: store.opener.options.statementTimeout * 2)
         let ask = Command(sql: "SELECT pg_xact_status($1::text::xid8)", parameters: [.text(transaction)])
         while !end.isOver {
-            let status = try? await store.worker.use { lane in try lane.send([ask])[0].text(0, 0) }
-            switch status {
-            case "committed":
+            if await isOver(ask), case .success(let found) = await load(key) {
+                guard let found, found.record == record else {
+                    throw SQLCommitFailure.undone(
+                        SQLError(code: error.code, message: error.message, mayBeRepeated: true)
+                    )
+                }
                 store.announce(key, isAwaited: true)
-                let found = try? await store.load(key)
-                // If it has gone on since, whoever did that has a greater one.
-                return .stored(max(found?.version ?? expected, RecordVersion(rawValue: expected.rawValue + 1)))
-            case "aborted":
-                throw SQLCommitFailure.undone(SQLError(code: error.code, message: error.message, mayBeRepeated: true))
-            default:
-                let pause = OneShot<Void>()
-                seat.queue.asyncAfter(deadline: .now() + .milliseconds(50)) { pause.fire(()) }
-                await pause.value()
+                return .stored(found.version)
             }
+            let pause = OneShot<Void>()
+            seat.queue.asyncAfter(deadline: .now() + .milliseconds(50)) { pause.fire(()) }
+            await pause.value()
         }
         throw SQLCommitFailure.unknown(error)
+    }
+
+    /// Whether the server knows that a transaction is over, or knows nothing of it any more.
+    private func isOver(_ ask: Command) async -> Bool {
+        do {
+            return try await store.worker.use { lane in try lane.send([ask])[0].text(0, 0) } != "in progress"
+        } catch {
+            // "In the future": it was forgotten in a crash.
+            return ((error as? IdempotencyError)?.cause as? PostgreSQLFailure ?? error as? PostgreSQLFailure)?.code
+                == "22023"
+        }
+    }
+
+    private func load(_ key: IdempotencyKey) async -> Result<StoredRecord?, any Error> {
+        do { return .success(try await store.load(key)) } catch { return .failure(error) }
     }
 }
 
