@@ -6,13 +6,19 @@ import Testing
 
 @Suite("What a PostgreSQL store says when it cannot be used", .timeLimit(.minutes(10)))
 struct PostgreSQLErrorTests {
-    private func key(_ value: String = "k-1") throws -> IdempotencyKey { try IdempotencyKey(operation: "charge", value: value) }
+    private func key(_ value: String = "k-1") throws -> IdempotencyKey {
+        try IdempotencyKey(operation: "charge", value: value)
+    }
 
     private func opening(_ connectionString: String, _ options: PostgreSQLOptions = PostgreSQLOptions()) async
         -> IdempotencyError?
     {
         await refusal {
-            let store = try await PostgreSQLIdempotencyStore(connectionString, table: Server.freshTable(), options: options)
+            let store = try await PostgreSQLIdempotencyStore(
+                connectionString,
+                table: Server.freshTable(),
+                options: options
+            )
             await store.close()
         }
     }
@@ -49,9 +55,14 @@ struct PostgreSQLErrorTests {
         )
         let server = try Server.connectionString
         let wrong = await opening(server + " user=guarded password=s3cret")
-        #expect(wrong?.message.contains("does not accept the role or its password") == true, "\(wrong?.message ?? "nothing")")
+        #expect(
+            wrong?.message.contains("does not accept the role or its password") == true,
+            "\(wrong?.message ?? "nothing")"
+        )
         #expect((wrong?.cause as? PostgreSQLFailure)?.code == "28P01")
-        #expect("\(wrong?.message ?? "") \((wrong?.cause as? PostgreSQLFailure)?.message ?? "")".contains("s3cret") == false)
+        #expect(
+            "\(wrong?.message ?? "") \((wrong?.cause as? PostgreSQLFailure)?.message ?? "")".contains("s3cret") == false
+        )
         let missing = await opening(server + " dbname=not_there")
         #expect((missing?.cause as? PostgreSQLFailure)?.code == "3D000")
         #expect(missing?.message.contains("no such database") == true)
@@ -89,7 +100,9 @@ struct PostgreSQLErrorTests {
         await (try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)).close()
         let server = try Server.connectionString + " options='-c default_transaction_read_only=on'"
         let store = try await PostgreSQLIdempotencyStore(server, table: table, migrates: false)
-        let error = await refusal { _ = try await IdempotencyInterceptor(store: store).idempotent(key: key()) { _ in "A" } }
+        let error = await refusal {
+            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key()) { _ in "A" }
+        }
         let cause = (error?.cause as? IdempotencyError) ?? error
         #expect(cause?.message.contains("connect to the primary") == true, "\(error?.message ?? "nothing")")
         await store.close()
@@ -128,7 +141,9 @@ struct PostgreSQLErrorTests {
                         if number == 17 {
                             _ = try await store.checkAndSet(key(), expecting: version, .remove)
                         } else {
-                            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key("other-\(number)")) { _ in 1 }
+                            _ = try await IdempotencyInterceptor(store: store).idempotent(key: key("other-\(number)")) {
+                                _ in 1
+                            }
                         }
                     }
                     return (number, error)

@@ -53,12 +53,17 @@ struct PostgreSQLPlanTests {
         #expect(purge.contains(name + "_expiry") && !purge.contains("Seq Scan on \(name)"), "\(purge)")
         let texts = [String](repeating: "text[]", count: 6)
         let claim = try explain(
-            connection, "claim", statements.claim, texts + ["bigint[]", "bigint[]", "bigint[]", "bytea[]"],
+            connection,
+            "claim",
+            statements.claim,
+            texts + ["bigint[]", "bigint[]", "bigint[]", "bytea[]"],
             [keys, "'{a,a}', '{a,a}', '{a,a}', '{pending,pending}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
         )
         #expect(claim.contains(name + "_pkey") && !claim.contains("Seq Scan on \(name)"), "\(claim)")
         let update = try explain(
-            connection, "updates", statements.update,
+            connection,
+            "updates",
+            statements.update,
             ["text[]", "text[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bytea[]"],
             [keys, "'{1,1}', '{done,done}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
         )

@@ -51,7 +51,10 @@ struct PostgreSQLStoreTests {
         await store.close()
     }
 
-    @Test("Whatever a table is called", arguments: ["a b", "\"", "'; DROP TABLE x; --", "drop table", "é🎉", "select", "A"])
+    @Test(
+        "Whatever a table is called",
+        arguments: ["a b", "\"", "'; DROP TABLE x; --", "drop table", "é🎉", "select", "A"]
+    )
     func tableNames(_ name: String) async throws {
         let schema = Server.freshName("s'\"")
         try RawConnection().run("CREATE SCHEMA \"\(schema.split(separator: "\"").joined(separator: "\"\""))\"")

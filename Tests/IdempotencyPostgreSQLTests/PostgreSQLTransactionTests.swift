@@ -26,7 +26,8 @@ struct PostgreSQLTransactionTests {
                 options: options
             )
             key = try IdempotencyKey(operation: "charge", value: "k")
-            guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(Self.pending)) else {
+            guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(Self.pending))
+            else {
                 throw CancellationError()
             }
             claim = version
@@ -204,7 +205,8 @@ struct PostgreSQLTransactionTests {
     @Test("A serialization failure says that it may be repeated")
     func serialization() async throws {
         let scene = try await Scene()
-        let server = try Server.connectionString
+        let server =
+            try Server.connectionString
             + " options='-c default_transaction_isolation=serializable' application_name=\(scene.name)"
         let store = try await PostgreSQLIdempotencyStore(server, table: scene.store.table)
         try scene.connection.run("INSERT INTO \(scene.effects) VALUES (1, 'a'), (2, 'b')")
@@ -280,7 +282,11 @@ struct PostgreSQLTransactionTests {
         let session = try await scene.begin(.milliseconds(200))
         try await scene.insert(session)
         try await Task.sleep(for: .milliseconds(400))
-        #expect(try scene.connection.run("SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass") == [["0"]])
+        #expect(
+            try scene.connection.run("SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass") == [
+                ["0"]
+            ]
+        )
         #expect(await sqlError { try await scene.insert(session, 2) }?.code == "25P03")
         guard case .undone? = await failure({ try await scene.finish(session) }) else {
             Issue.record("not undone")
@@ -296,7 +302,8 @@ struct PostgreSQLTransactionTests {
     @Test(
         "What would end the transaction is refused before it is sent",
         arguments: [
-            "COMMIT", "commit work", " \n-- a note\n/* a /* nested */ one */ COMMIT", "; ROLLBACK", "ROLLBACK AND CHAIN", "BEGIN",
+            "COMMIT", "commit work", " \n-- a note\n/* a /* nested */ one */ COMMIT", "; ROLLBACK",
+            "ROLLBACK AND CHAIN", "BEGIN",
             "START TRANSACTION", "END", "ABORT", "PREPARE TRANSACTION 'x'", "rollback work", "COPY t TO STDOUT",
             "COMMIT/**/", "ROLLBACK",
         ]
@@ -350,7 +357,9 @@ struct PostgreSQLTransactionTests {
         #expect(result.changes == 0)
         try await scene.insert(session, 1)
         try await scene.insert(session, 2)
-        let update = try await session.run("UPDATE \(identifier: scene.effects) SET note = \(SQLValue.null) WHERE id > \(0)")
+        let update = try await session.run(
+            "UPDATE \(identifier: scene.effects) SET note = \(SQLValue.null) WHERE id > \(0)"
+        )
         #expect(update.changes == 2)
         await session.rollback()
         await scene.store.close()

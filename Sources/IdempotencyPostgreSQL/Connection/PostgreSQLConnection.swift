@@ -40,7 +40,9 @@ final class PostgreSQLConnection {
     /// - Parameters:
     ///   - deadline: When it is given up.
     ///   - preparesStatements: Whether statements are kept on the server.
-    init(_ target: PostgreSQLTarget, preparesStatements: Bool, by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) {
+    init(_ target: PostgreSQLTarget, preparesStatements: Bool, by deadline: PostgreSQLDeadline)
+        throws(PostgreSQLFailure)
+    {
         guard let handle = target.start() else { throw PostgreSQLFailure(message: "out of memory", isLost: true) }
         self.handle = handle
         self.preparesStatements = preparesStatements

@@ -32,7 +32,9 @@ struct PostgreSQLBatch {
 
     init(_ slots: [PostgreSQLSlot]) {
         // The same order everywhere, so that two batches never wait for each other.
-        open = slots.map { Work(slot: $0, step: Self.firstStep(of: $0)) }.sorted { Self.precedes($0.slot.key, $1.slot.key) }
+        open = slots.map { Work(slot: $0, step: Self.firstStep(of: $0)) }.sorted {
+            Self.precedes($0.slot.key, $1.slot.key)
+        }
     }
 
     private init(_ work: Work) { open = [work] }
@@ -98,7 +100,9 @@ struct PostgreSQLBatch {
         }
         var commands: [PostgreSQLConnection.Command] = []
         if !looks.isEmpty { commands.append(.init(sql: statements.claim, parameters: Self.claimParameters(looks))) }
-        if !updates.isEmpty { commands.append(.init(sql: statements.update, parameters: Self.updateParameters(updates))) }
+        if !updates.isEmpty {
+            commands.append(.init(sql: statements.update, parameters: Self.updateParameters(updates)))
+        }
         if !removals.isEmpty {
             commands.append(.init(sql: statements.remove, parameters: Self.removeParameters(removals, grace)))
         }
@@ -182,7 +186,9 @@ struct PostgreSQLBatch {
                 for _ in looks {
                     defer { next = (next + 1) % looks.count }
                     let key = looks[next].slot.key
-                    if isAnswered[next] || !value.elementsEqual(key.value.utf8) || !scope.elementsEqual(key.scope.text.utf8) {
+                    if isAnswered[next] || !value.elementsEqual(key.value.utf8)
+                        || !scope.elementsEqual(key.scope.text.utf8)
+                    {
                         continue
                     }
                     isAnswered[next] = true

@@ -231,8 +231,12 @@ final class PostgreSQLWorker: Sendable {
     private func giveUp(_ number: Int, _ error: any Error) {
         let (another, orphans) = state.withLock { state -> (Int?, [PostgreSQLJob]) in
             state.lanes[number].isAtWork = false
+            state.lanes[number].isConnected = false
+            if state.waiting == 0 { return (nil, []) }
             if state.lanes.contains(where: { $0.isAtWork && $0.isConnected }) { return (nil, []) }
-            if let another = state.lanes.indices.first(where: { state.lanes[$0].isConnected && !state.lanes[$0].isAtWork }) {
+            if let another = state.lanes.indices.first(where: {
+                state.lanes[$0].isConnected && !state.lanes[$0].isAtWork
+            }) {
                 state.lanes[another].isAtWork = true
                 return (another, [])
             }

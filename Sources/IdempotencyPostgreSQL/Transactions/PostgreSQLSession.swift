@@ -37,6 +37,15 @@ final class PostgreSQLSession: SQLSession {
         seat.queue.asyncAfter(deadline: .now() + span) { [weak self] in self?.close(Self.late) }
     }
 
+    deinit {
+        if case .ended = phase { return }
+        // Whoever had it has forgotten it: the server rolls back when the connection is closed.
+        seat.queue.async { [seat, seats = store.seats] in
+            seat.connection = nil
+            seats.give(seat)
+        }
+    }
+
     func run(_ statement: SQLStatement) async throws -> SQLResult {
         let sql = statement.text(in: dialect)
         try PostgreSQLTransactionWords.check(sql)
@@ -100,7 +109,8 @@ final class PostgreSQLSession: SQLSession {
                 Command(sql: "BEGIN"),
                 // Also where the session has no settings: these are the transaction's.
                 Command(
-                    sql: "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
+                    sql:
+                        "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
                     parameters: [.text(patience)]
                 ),
                 Command(sql: "SAVEPOINT idempotency_start"),
@@ -152,14 +162,9 @@ final class PostgreSQLSession: SQLSession {
     /// Ends the session: rolls back what is open, and gives the connection back. Harmless when repeated.
     @discardableResult
     private func close(_ error: SQLError) -> SQLError {
-        let wasOpen: Bool
-        switch phase {
-        case .ended: return error
-        case .open: wasOpen = true
-        case .fresh: wasOpen = seat.connection.map { $0.transactionState != .none } ?? false
-        }
+        if case .ended = phase { return error }
         phase = .ended(error)
-        if wasOpen, let connection = seat.connection {
+        if let connection = seat.connection, connection.transactionState != .none {
             let answer = Result { () throws(PostgreSQLFailure) in
                 try connection.ask(Command(sql: "ROLLBACK"), by: store.opener.statementDeadline)
             }
@@ -183,7 +188,8 @@ final class PostgreSQLSession: SQLSession {
         -> [PostgreSQLParameter]
     {
         [
-            .text(key.scope.text), .text(key.value), .integer(expected), .text(columns.state), .integer(columns.attempt),
+            .text(key.scope.text), .text(key.value), .integer(expected), .text(columns.state),
+            .integer(columns.attempt),
             .integer(columns.held), .integer(columns.kept), .bytes(columns.record),
         ]
     }
@@ -216,8 +222,8 @@ final class PostgreSQLSession: SQLSession {
             close(Self.over)
             return .refused
         default:
-            let error = failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
-            return .undone(close(error))
+            let rolledBack = SQLError(code: "40000", message: "The server rolled back at the commit.")
+            return .undone(close(failure(of: answers) ?? rolledBack))
         }
     }
 
