@@ -221,6 +221,8 @@ final class PostgreSQLWorker: Sendable {
     /// Those who were answered together ask again together, a moment later. To wait for them costs less than a message for the
     /// first few, and another one for the others.
     private func gather(_ lastCount: Int) {
+        // A few lose more by waiting.
+        guard lastCount >= 8 else { return }
         for _ in 0..<Self.patience {
             if state.withLock({ $0.waiting }) * 2 >= lastCount { return }
             usleep(20)
