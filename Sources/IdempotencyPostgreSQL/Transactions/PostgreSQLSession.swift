@@ -148,11 +148,11 @@ final class PostgreSQLSession: SQLSession {
         return nil
     }
 
-    /// What a statement may take of the time that is left.
+    /// What a statement may take: the time that is left, rounded up, so that whoever it ends is late.
     private func timeout() -> Command {
         Command(
             sql: "SELECT set_config('statement_timeout', $1, true)",
-            parameters: [.text("\(max(1, end.left.nanoseconds / 1_000_000))")]
+            parameters: [.text("\(end.left.nanoseconds / 1_000_000 + 1)")]
         )
     }
 
