@@ -5,49 +5,48 @@ import IdempotencySQL
 import IdempotencyTesting
 import Testing
 
-@Suite("The PostgreSQL store keeps every rule of the protocol", .serialized, .timeLimit(.minutes(10)))
+/// A server's clock cannot be moved: time passes by itself. So the checks of a suite run one after the other.
+private func check(_ check: StoreConformanceCheck, _ options: PostgreSQLOptions) async throws {
+    // Long enough for a machine that builds something else meanwhile.
+    let tick: Duration = .milliseconds(500)
+    let table = try Server.freshTable()
+    @Sendable func open() async throws -> PostgreSQLIdempotencyStore {
+        // A purge that leaves everything alone for a minute would keep a check for as long.
+        try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options, grace: tick / 2)
+    }
+    let store = try await open()
+    let another = try await open()
+    let subject = StoreUnderTest(
+        store,
+        another: another,
+        tick: tick,
+        rounds: 20,
+        reopen: {
+            await store.close()
+            return try await open()
+        },
+        advanceTime: { try await Task.sleep(for: $0) }
+    )
+    try await check.run(on: subject)
+    await store.close()
+    await another.close()
+}
+
+@Suite("The PostgreSQL store keeps every rule of the protocol", .serialized, .timeLimit(.minutes(15)))
 struct PostgreSQLConformanceTests {
-    private static let tick: Duration = .milliseconds(300)
-
-    private func check(_ check: StoreConformanceCheck, _ options: PostgreSQLOptions) async throws {
-        let table = try Server.freshTable()
-        // The server's clock cannot be moved, and a purge that waits for a minute would keep a check for as long.
-        @Sendable func open() async throws -> PostgreSQLIdempotencyStore {
-            try await PostgreSQLIdempotencyStore(
-                Server.connectionString,
-                table: table,
-                options: options,
-                grace: Self.tick / 2
-            )
-        }
-        let store = try await open()
-        let another = try await open()
-        let subject = StoreUnderTest(
-            store,
-            another: another,
-            tick: Self.tick,
-            rounds: 20,
-            reopen: {
-                await store.close()
-                return try await open()
-            },
-            advanceTime: { try await Task.sleep(for: $0) }
-        )
-        try await check.run(on: subject)
-        await store.close()
-        await another.close()
-    }
-
     @Test("Rule by rule", arguments: StoreConformanceCheck.allCases)
-    func rules(_ check: StoreConformanceCheck) async throws {
-        try await self.check(check, PostgreSQLOptions())
+    func rules(_ rule: StoreConformanceCheck) async throws {
+        try await check(rule, PostgreSQLOptions())
     }
+}
 
-    @Test("Rule by rule, as behind a pooler of transactions", arguments: StoreConformanceCheck.allCases)
-    func rulesWithoutSessions(_ check: StoreConformanceCheck) async throws {
+@Suite("The PostgreSQL store keeps every rule behind a pooler, too", .serialized, .timeLimit(.minutes(15)))
+struct PostgreSQLPooledConformanceTests {
+    @Test("Rule by rule, without sessions", arguments: StoreConformanceCheck.allCases)
+    func rules(_ rule: StoreConformanceCheck) async throws {
         var options = PostgreSQLOptions()
         options.preparesStatements = false
-        try await self.check(check, options)
+        try await check(rule, options)
     }
 }
 #endif

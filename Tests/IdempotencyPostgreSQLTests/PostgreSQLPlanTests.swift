@@ -12,6 +12,8 @@ struct PostgreSQLPlanTests {
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
         let connection = try RawConnection()
         let name = table.name
+        // So that the disk is left to other tests.
+        try connection.run("ALTER TABLE \(name) SET UNLOGGED")
         try connection.run(
             """
             INSERT INTO \(name) (scope, key, operation, tenant, principal, state, attempt, version, written_at, held_until,

@@ -71,8 +71,7 @@ enum PostgreSQLErrors {
         case "3D000": "There is no such database; create it, or look at the connection string."
         case "42P01", "3F000": "The table is not there; call migrate(), or make it as SQLSchema prints it."
         case "42703": "The table is not as SQLSchema prints it; call migrate(), or make it anew."
-        case "42501":
-            "The role lacks a right on the table, its sequence or its schema; grant SELECT, INSERT, UPDATE, DELETE."
+        case "42501": "The role lacks a right on the table, its sequence or its schema; grant it."
         case "25006":
             "The server is read-only; connect to the primary, for example with target_session_attrs=read-write."
         case "53100": "The server's disk is full, and nothing was changed; make room."

@@ -110,9 +110,7 @@ final class PostgreSQLOpener: Sendable {
         var warnings: [String] = []
         for (index, name) in ["synchronous_commit", "fsync", "full_page_writes"].enumerated() {
             guard rows.text(0, Int32(index + 1)) == "off" else { continue }
-            warnings.append(
-                "\(name) is off: a crash of the server may lose \(losses[index]), and a retry then runs again."
-            )
+            warnings.append("\(name) is off: a crash may lose \(losses[index]), and a retry then runs again.")
         }
         if warnings.isEmpty { return }
         switch options.unsafeServer {

@@ -221,6 +221,8 @@ final class PostgreSQLWorker: Sendable {
     /// Those who were answered together ask again together, a moment later. To wait for them costs less than a message for the
     /// first few, and another one for the others.
     private func gather(_ lastCount: Int) {
+        // A few lose more by waiting.
+        guard lastCount >= 8 else { return }
         for _ in 0..<Self.patience {
             if state.withLock({ $0.waiting }) * 2 >= lastCount { return }
             usleep(20)
@@ -231,6 +233,8 @@ final class PostgreSQLWorker: Sendable {
     private func giveUp(_ number: Int, _ error: any Error) {
         let (another, orphans) = state.withLock { state -> (Int?, [PostgreSQLJob]) in
             state.lanes[number].isAtWork = false
+            state.lanes[number].isConnected = false
+            if state.waiting == 0 { return (nil, []) }
             if state.lanes.contains(where: { $0.isAtWork && $0.isConnected }) { return (nil, []) }
             if let another = state.lanes.indices.first(where: {
                 state.lanes[$0].isConnected && !state.lanes[$0].isAtWork

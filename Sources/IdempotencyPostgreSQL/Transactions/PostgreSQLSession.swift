@@ -37,6 +37,15 @@ final class PostgreSQLSession: SQLSession {
         seat.queue.asyncAfter(deadline: .now() + span) { [weak self] in self?.close(Self.late) }
     }
 
+    deinit {
+        if case .ended = phase { return }
+        // Whoever had it has forgotten it: the server rolls back when the connection is closed.
+        seat.queue.async { [seat, seats = store.seats] in
+            seat.connection = nil
+            seats.give(seat)
+        }
+    }
+
     func run(_ statement: SQLStatement) async throws -> SQLResult {
         let sql = statement.text(in: dialect)
         try PostgreSQLTransactionWords.check(sql)
@@ -146,11 +155,11 @@ final class PostgreSQLSession: SQLSession {
         return nil
     }
 
-    /// What a statement may take of the time that is left.
+    /// What a statement may take: the time that is left, rounded up, so that whoever it ends is late.
     private func timeout() -> Command {
         Command(
             sql: "SELECT set_config('statement_timeout', $1, true)",
-            parameters: [.text("\(max(1, end.left.nanoseconds / 1_000_000))")]
+            parameters: [.text("\(end.left.nanoseconds / 1_000_000 + 1)")]
         )
     }
 
@@ -160,14 +169,9 @@ final class PostgreSQLSession: SQLSession {
     /// Ends the session: rolls back what is open, and gives the connection back. Harmless when repeated.
     @discardableResult
     private func close(_ error: SQLError) -> SQLError {
-        let wasOpen: Bool
-        switch phase {
-        case .ended: return error
-        case .open: wasOpen = true
-        case .fresh: wasOpen = seat.connection.map { $0.transactionState != .none } ?? false
-        }
+        if case .ended = phase { return error }
         phase = .ended(error)
-        if wasOpen, let connection = seat.connection {
+        if let connection = seat.connection, connection.transactionState != .none {
             let answer = Result { () throws(PostgreSQLFailure) in
                 try connection.ask(Command(sql: "ROLLBACK"), by: store.opener.statementDeadline)
             }
@@ -250,9 +254,8 @@ final class PostgreSQLSession: SQLSession {
             close(Self.over)
             return .refused
         default:
-            let error =
-                failure(of: answers) ?? SQLError(code: "40000", message: "The server rolled back at the commit.")
-            return .undone(close(error))
+            let rolledBack = SQLError(code: "40000", message: "The server rolled back at the commit.")
+            return .undone(close(failure(of: answers) ?? rolledBack))
         }
     }
 
