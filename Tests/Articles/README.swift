@@ -9,3 +9,9 @@ actor CountingBank: Bank {
         return Receipt(number: reference)
     }
 }
+
+let cents = 1250
+
+struct NoMoney: FinalFailure {
+    static let failureName = "no-money"
+}
