@@ -6,13 +6,17 @@ let package = Package(
     name: "benchmarks",
     platforms: [.macOS(.v15)],
     traits: [
-        .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3.")
+        .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3."),
+        .trait(name: "PostgreSQL", description: "The benchmark of the PostgreSQL store. Needs the C library libpq."),
     ],
     dependencies: [
         .package(
             name: "swift-idempotency",
             path: "..",
-            traits: [.trait(name: "SQLite", condition: .when(traits: ["SQLite"]))]
+            traits: [
+                .trait(name: "SQLite", condition: .when(traits: ["SQLite"])),
+                .trait(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+            ]
         )
     ],
     targets: [
@@ -28,23 +32,42 @@ let package = Package(
             ]
         ),
         .target(
+            name: "StoreWorkloads",
+            dependencies: ["Figures", .product(name: "Idempotency", package: "swift-idempotency")]
+        ),
+        .target(
             name: "CSQLiteLoop",
             linkerSettings: [.linkedLibrary("sqlite3", .when(traits: ["SQLite"]))]
         ),
         .executableTarget(
             name: "SQLiteBenchmark",
             dependencies: [
-                "Figures",
+                "Figures", "StoreWorkloads",
                 .target(name: "CSQLiteLoop", condition: .when(traits: ["SQLite"])),
                 .product(name: "Idempotency", package: "swift-idempotency"),
+                .product(name: "IdempotencySQL", package: "swift-idempotency"),
                 .product(name: "IdempotencySQLite", package: "swift-idempotency"),
+            ]
+        ),
+        .target(
+            name: "CPostgreSQLLoop",
+            linkerSettings: [.linkedLibrary("pq", .when(traits: ["PostgreSQL"]))]
+        ),
+        .executableTarget(
+            name: "PostgreSQLBenchmark",
+            dependencies: [
+                "Figures", "StoreWorkloads",
+                .target(name: "CPostgreSQLLoop", condition: .when(traits: ["PostgreSQL"])),
+                .product(name: "Idempotency", package: "swift-idempotency"),
+                .product(name: "IdempotencySQL", package: "swift-idempotency"),
+                .product(name: "IdempotencyPostgreSQL", package: "swift-idempotency"),
             ]
         ),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where target.name != "CSQLiteLoop" {
+for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

@@ -276,6 +276,35 @@ struct PostgreSQLTransactionTests {
         await scene.store.close()
     }
 
+    @Test(
+        "At each isolation a run whose lease is renewed meanwhile commits once",
+        arguments: [PostgreSQLOptions.Isolation.readCommitted, .repeatableRead, .serializable]
+    )
+    func renewed(_ isolation: PostgreSQLOptions.Isolation) async throws {
+        let scene = try await Scene()
+        var options = PostgreSQLOptions()
+        options.isolation = isolation
+        let store = try await PostgreSQLIdempotencyStore(
+            Server.connectionString,
+            table: scene.store.table,
+            options: options
+        )
+        let policy = try OperationPolicy(lease: .milliseconds(300))
+        let ledger = TransactionalInterceptor(store: store, policy: policy, transactionLimit: .seconds(5))
+        let key = try IdempotencyKey(operation: "renewed", value: isolation.rawValue)
+        let level = try await ledger.idempotent(key: key) { transaction, _ in
+            try await transaction.execute("INSERT INTO \(identifier: scene.effects) VALUES (7)")
+            // Due after a third of the lease.
+            try await Task.sleep(for: .milliseconds(150))
+            let level = try await transaction.query("SHOW transaction_isolation", as: String.self)
+            return level[0]
+        }
+        #expect(level == isolation.rawValue.lowercased())
+        #expect(try scene.effectCount == "1")
+        await store.close()
+        await scene.store.close()
+    }
+
     @Test("The transaction's number is another one's after a crash of the server: the record tells, and not the number")
     func numberOfAnother() async throws {
         let proxy = try CuttingProxy(Server.connectionString)

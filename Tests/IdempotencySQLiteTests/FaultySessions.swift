@@ -27,7 +27,7 @@ final class FaultySessions: TransactionalIdempotencyStore {
         self.faults = Mutex(faults)
     }
 
-    var callsWaitForTransactions: Bool { base.callsWaitForTransactions }
+    var excludesOtherWrites: Bool { base.excludesOtherWrites }
 
     /// How many transactions were begun.
     var begun: Int { count.withLock { $0 } }

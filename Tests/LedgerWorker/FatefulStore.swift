@@ -14,7 +14,7 @@ struct FatefulStore: TransactionalIdempotencyStore, WakingIdempotencyStore {
         self.isBroken = isBroken
     }
 
-    var callsWaitForTransactions: Bool { base.callsWaitForTransactions }
+    var excludesOtherWrites: Bool { base.excludesOtherWrites }
 
     func load(_ key: IdempotencyKey) async throws -> StoredRecord? { try await base.load(key) }
 

@@ -7,12 +7,12 @@ extension PostgreSQLIdempotencyStore: TransactionalIdempotencyStore, SQLTableSto
     /// The database's dialect.
     public var dialect: SQLDialect { .postgreSQL }
 
-    /// Handlers' transactions have connections of their own.
-    public var callsWaitForTransactions: Bool { false }
+    /// Only where a handler's transaction reads a snapshot, in which its finish would not find a record that was renewed since.
+    public var excludesOtherWrites: Bool { opener.options.isolation != .readCommitted }
 
     /// Opens a transaction on a connection that the store's own calls never wait for.
     ///
-    /// It begins with the first statement, at the database's default isolation level. What a handler changes in the session,
+    /// It begins with the first statement, at the isolation that the store was given. What a handler changes in the session,
     /// beyond the transaction, stays for the next handler: use `SET LOCAL`.
     ///
     /// - Parameter limit: How long it may stay open; then it is rolled back, also by the server alone.

@@ -13,12 +13,25 @@ public struct PostgreSQLOptions: Sendable {
         case accept
     }
 
+    /// The isolation of handlers' transactions (PostgreSQL's documentation, section 13.2).
+    public enum Isolation: String, Sendable {
+        /// A statement sees what was committed before it.
+        case readCommitted = "READ COMMITTED"
+        /// All statements see what was committed before the first one. The lease is not renewed meanwhile.
+        case repeatableRead = "REPEATABLE READ"
+        /// As if one transaction ran after the other. The lease is not renewed meanwhile.
+        case serializable = "SERIALIZABLE"
+    }
+
     /// How many connections the store's own calls share; 1 to 64. Two keep a server of few processors busy: calls that wait
     /// travel together.
     public var connections = 2
 
     /// How many connections handlers' transactions have, at most, beside those; 1 to 1000. Opened as they are needed.
     public var transactionConnections = 8
+
+    /// The isolation of handlers' transactions. Above ``Isolation/readCommitted`` more of them are undone, and run again.
+    public var isolation = Isolation.readCommitted
 
     /// How long it may take to connect, and how long a handler's transaction waits for a free connection.
     public var connectTimeout: Duration = .seconds(5)

@@ -113,7 +113,7 @@ final class PostgreSQLSession: SQLSession {
         if case .fresh = phase {
             let patience = "\(end.left.nanoseconds / 1_000_000 + 1000)"
             beginning = [
-                Command(sql: "BEGIN"),
+                Command(sql: "BEGIN ISOLATION LEVEL \(store.opener.options.isolation.rawValue)"),
                 // Also where the session has no settings: these are the transaction's.
                 Command(
                     sql:

@@ -1,7 +1,7 @@
 /// Which database's SQL is spoken.
 @available(Idempotency 0.1, *)
 public enum SQLDialect: String, CaseIterable, Sendable {
-    /// SQLite 3.35 and later.
+    /// SQLite 3.37 and later.
     case sqlite
     /// PostgreSQL 13 and later.
     case postgreSQL

@@ -84,7 +84,7 @@ public final class SQLTransaction {
         case .open(let session): return session
         case .over: throw Self.isOver
         case .notBegun:
-            if store.callsWaitForTransactions { await takeTurn() }
+            if store.excludesOtherWrites { await takeTurn() }
             do {
                 let session = try await store.beginTransaction(for: limit)
                 state = .open(session)

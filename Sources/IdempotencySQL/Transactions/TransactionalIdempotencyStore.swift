@@ -3,10 +3,11 @@ public import Idempotency
 /// A store whose database can hold a handler's effects too, so that effect and result are committed together.
 @available(Idempotency 0.1, *)
 public protocol TransactionalIdempotencyStore: IdempotencyStore {
-    /// Whether the store's own calls wait while a transaction is open, as they do on a database with one writer.
+    /// Whether a run makes no other write, such as a renewal, while its transaction is open.
     ///
-    /// Then a run makes no other write while its transaction is open: it would wait for itself.
-    var callsWaitForTransactions: Bool { get }
+    /// It has to be so where the write would wait for the transaction, as on a database with one writer; and where the
+    /// transaction would not see it, as in one that reads a snapshot, so that its finish would not find its own record.
+    var excludesOtherWrites: Bool { get }
 
     /// Opens a transaction on a connection that the store's own calls never wait for, where the database allows that.
     ///

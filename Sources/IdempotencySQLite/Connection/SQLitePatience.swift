@@ -1,7 +1,14 @@
 #if SQLite
 internal import CSQLite
-internal import Glibc
 internal import Idempotency
+
+#if canImport(Darwin)
+internal import Darwin
+#elseif canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 
 /// Waits for another process's transaction, looking about once a millisecond.
 ///

@@ -11,7 +11,7 @@ extension SQLiteIdempotencyStore: TransactionalIdempotencyStore, SQLTableStore {
     public static let maximumTransactionTime = Duration.seconds(1)
 
     /// SQLite has one writer.
-    public var callsWaitForTransactions: Bool { true }
+    public var excludesOtherWrites: Bool { true }
 
     /// Opens a transaction for a handler. All other calls of the store wait until it is over.
     ///
