@@ -292,10 +292,15 @@ final class SQLiteWorker: Sendable {
         try records.connection.run("SAVEPOINT \(SQLiteAuthorizer.savepoint)")
         var result: Result<IdempotencyKey?, any Error> = .success(nil)
         do {
-            if let write = try effects(records.connection), try records.make(write, version: version, now) {
-                result = .success(write.key)
-            } else {
-                try records.connection.undoEffects()
+            let write = try effects(records.connection)
+            // A handler may have taken no notice that a statement ended the transaction: its record is not to be committed
+            // by itself.
+            if records.connection.isInTransaction {
+                if let write, try records.make(write, version: version, now) {
+                    result = .success(write.key)
+                } else {
+                    try records.connection.undoEffects()
+                }
             }
         } catch {
             result = .failure(error)
