@@ -18,7 +18,8 @@ extension SQLiteConnection {
                 throw SQLError(
                     code: "\(error.code)",
                     message:
-                        "A handler's statement must not begin, commit or roll back a transaction, or attach a database."
+                        "A handler's statement must not begin, commit or roll back a transaction, attach a database, or change "
+                        + "a setting of the connection."
                 )
             }
             throw SQLError(error)
@@ -32,7 +33,8 @@ extension SQLiteConnection {
             throw SQLiteFailure(
                 code: SQLITE_RANGE,
                 message:
-                    "The statement has \(prepared.parameterCount) parameters, and \(statement.parameters.count) values."
+                    "The statement has \(prepared.parameterCount.map { "\($0)" } ?? "other") parameters, and "
+                    + "\(statement.parameters.count) values. A value must not be interpolated within quotes."
             )
         }
         for (index, value) in statement.parameters.enumerated() { try prepared.bind(value, at: Int32(index + 1)) }

@@ -7,7 +7,8 @@ internal import Idempotency
 final class SQLiteConnection {
     private let handle: OpaquePointer
     private var statements: [String: SQLiteStatement] = [:]
-    private var handlersStatements: [String: SQLiteStatement] = [:]
+    /// By their bytes: `String` calls some different texts equal, and they may name different tables.
+    private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
     private let patience: SQLitePatience
 
@@ -63,7 +64,8 @@ final class SQLiteConnection {
     ///
     /// Kept as well, but not without limit: nobody knows how many different ones there are.
     func handlersStatement(_ sql: String) throws(SQLiteFailure) -> SQLiteStatement {
-        if let known = handlersStatements[sql] {
+        let text = Array(sql.utf8)
+        if let known = handlersStatements[text] {
             known.reset()
             return known
         }
@@ -71,7 +73,7 @@ final class SQLiteConnection {
         defer { authorizer.isForHandler = false }
         let made = try SQLiteStatement(sql, handle)
         if handlersStatements.count >= 200 { handlersStatements = [:] }
-        handlersStatements[sql] = made
+        handlersStatements[text] = made
         return made
     }
 
