@@ -33,6 +33,20 @@ struct TransactionFaultTests {
         #expect(try await effects.count(key) == 1)
     }
 
+    @Test("A final failure that comes of a deadlock is no answer for good: the handler runs again")
+    func hiddenInFailure() async throws {
+        let (ledger, sessions, effects) = try await open([.deadlockAtStatement])
+        try await ledger.idempotent(key: key, failures: Declined.self) { transaction, _ in
+            do {
+                try await transaction.enter(key)
+            } catch {
+                throw Declined(reason: "cannot be booked")
+            }
+        }
+        #expect(sessions.begun == 2)
+        #expect(try await effects.count(key) == 1)
+    }
+
     @Test("A handler that hides the database's error runs again all the same")
     func hidden() async throws {
         let (ledger, sessions, effects) = try await open([.deadlockAtStatement])
