@@ -1,5 +1,6 @@
 #if SQLite
 internal import CSQLite
+internal import Dispatch
 internal import IdempotencySQL
 
 /// The statements of handlers.
@@ -11,6 +12,8 @@ extension SQLiteConnection {
         guard isInTransaction else {
             throw SQLError(code: "\(SQLITE_ABORT)", message: "SQLite has undone the transaction.")
         }
+        timeLimit.isForHandler = true
+        defer { timeLimit.isForHandler = false }
         do {
             return try result(of: statement)
         } catch {
@@ -25,6 +28,9 @@ extension SQLiteConnection {
             throw SQLError(error)
         }
     }
+
+    /// Interrupts handlers' statements from then on; `nil`: none.
+    func limitHandlersStatements(until deadline: DispatchTime?) { timeLimit.deadline = deadline }
 
     private func result(of statement: SQLStatement) throws(SQLiteFailure) -> SQLResult {
         let prepared = try handlersStatement(statement.text(in: .sqlite))

@@ -11,6 +11,7 @@ final class SQLiteConnection {
     private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
     private let patience: SQLitePatience
+    let timeLimit = SQLiteTimeLimit()
 
     /// Opens a database, and makes it if it is not there.
     ///
@@ -31,6 +32,7 @@ final class SQLiteConnection {
         authorizer.install(on: handle)
         patience = SQLitePatience(busyTimeout)
         patience.install(on: handle)
+        timeLimit.install(on: handle)
     }
 
     deinit {
