@@ -20,9 +20,11 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             do {
                 value = try await handler(transaction, TransactionalExecution(run.execution, transaction, self))
             } catch {
-                if run.isFinal(error) { throw await fail(error, transaction) }
+                // What a handler makes of a deadlock is no answer for good.
+                let mayRepeat = transaction.mayBeRepeated && tries < settings.maximumTries
+                if !transaction.mayBeRepeated, run.isFinal(error) { throw await fail(error, transaction) }
                 await transaction.rollBack()
-                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
+                guard mayRepeat else { throw error }
                 try await run.pause(after: tries)
                 run.takeStepsAgain()
                 continue
