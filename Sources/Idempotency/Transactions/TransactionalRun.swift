@@ -120,7 +120,7 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
         guard let found, found.record.claimant == run.claimant else {
             run.withState { $0.lose() }
             abandon(.leaseLost, nil)
-            throw IdempotencyError.leaseLostInTransaction
+            throw IdempotencyError.leaseLostBeforeCommit
         }
         guard !found.record.isPending else {
             abandon(.unsaved, nil)
