@@ -135,6 +135,47 @@ struct OpenTransactionTests {
         }
     }
 
+    @Test("A failure of a type that was not declared is refused as that, and the run goes on")
+    func undeclaredFailure() async throws {
+        let (interceptor, client, effects) = try await open()
+        let run = try await begin(interceptor)
+        await expectError(.invalidConfiguration) { try await run.finish(failing: Declined(reason: "no")) }
+        try await enter(try await run.finish("receipt"), client)
+        try await run.committed()
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A service that commits although its run lost its key is not told that nothing took effect")
+    func committedWithoutRecord() async throws {
+        let (interceptor, client, effects) = try await open()
+        let run = try await begin(interceptor)
+        let finish = try await run.finish("receipt")
+        let found = try #require(try await effects.store.load(key))
+        _ = try await effects.store.checkAndSet(key, expecting: found.version, .remove)
+        try await client.transact { [key] rows in
+            _ = try rows("INSERT INTO ledger (key) VALUES (\(key.value))")
+            // Without its check.
+            _ = try finish.statements.map(rows)
+        }
+        let error = await #expect(throws: IdempotencyError.self) { try await run.committed() }
+        #expect(error?.code == .leaseLost)
+        #expect(error?.message.contains("nothing of it took effect") == false)
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("What was committed after all stays so, whatever the service makes of an error at its commit")
+    func rolledBackAfterCommit() async throws {
+        let (interceptor, client, effects) = try await open()
+        let run = try await begin(interceptor)
+        try await enter(try await run.finish("receipt"), client)
+        #expect(await run.rolledBack(Mishap()) is Mishap)
+        guard case .answered(let outcome) = try await interceptor.begin(key: key, returning: String.self) else {
+            throw Mishap()
+        }
+        #expect(describe(outcome) == "replayed: receipt")
+        #expect(try await effects.count(key) == 1)
+    }
+
     @Test("A transaction that has to be begun again has new statements for it")
     func again() async throws {
         let (interceptor, client, effects) = try await open()

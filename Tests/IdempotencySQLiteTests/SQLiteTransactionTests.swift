@@ -147,6 +147,49 @@ struct SQLiteTransactionTests {
         #expect(try await effects.count(Ledger.key("other")) == 1)
     }
 
+    @Test("A statement that does not end is interrupted when the transaction's time is over")
+    func endlessStatement() async throws {
+        let (ledger, effects) = try await open()
+        await #expect(throws: SQLError.self) {
+            try await ledger.idempotent(key: key) { transaction, _ in
+                try await transaction.enter(key)
+                _ = try await transaction.query(
+                    """
+                    WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 60000000)
+                    SELECT count(*) FROM number
+                    """
+                )
+                Issue.record("it was not interrupted")
+            }
+        }
+        #expect(try await effects.count(key) == 0)
+        try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test(
+        "A shutdown and a closing in the middle of a handler: what is answered is what is there",
+        arguments: [false, true]
+    )
+    func closedMeanwhile(isStore: Bool) async throws {
+        let (ledger, effects) = try await open()
+        let value = try? await ledger.idempotent(key: key) { transaction, _ in
+            try await transaction.enter(key)
+            if isStore {
+                let closing = Task { await effects.store.close() }
+                try await transaction.enter(Ledger.key("other"))
+                _ = closing
+            } else {
+                #expect(await ledger.interceptor.shutdown(within: .zero) == 1)
+            }
+            return 1
+        }
+        let store = try await SQLiteIdempotencyStore(path: folder.path("ledger.db"))
+        #expect(try await Ledger(store).count(key) == (value == nil ? 0 : 1))
+        let again = try await TransactionalInterceptor(store: store).outcome(key: key) { _, _ in 2 }
+        #expect(describe(again) == (value == nil ? "ran: 2" : "replayed: 1"))
+    }
+
     @Test(
         "A statement that begins, commits or rolls back is refused, and the effect stays one",
         arguments: [

@@ -33,6 +33,20 @@ struct TransactionFaultTests {
         #expect(try await effects.count(key) == 1)
     }
 
+    @Test("A final failure that comes of a deadlock is no answer for good: the handler runs again")
+    func hiddenInFailure() async throws {
+        let (ledger, sessions, effects) = try await open([.deadlockAtStatement])
+        try await ledger.idempotent(key: key, failures: Declined.self) { transaction, _ in
+            do {
+                try await transaction.enter(key)
+            } catch {
+                throw Declined(reason: "cannot be booked")
+            }
+        }
+        #expect(sessions.begun == 2)
+        #expect(try await effects.count(key) == 1)
+    }
+
     @Test("A handler that hides the database's error runs again all the same")
     func hidden() async throws {
         let (ledger, sessions, effects) = try await open([.deadlockAtStatement])
@@ -75,6 +89,51 @@ struct TransactionFaultTests {
         }
         #expect(runs == 1)
         for key in [key, Ledger.key("first"), Ledger.key("second")] { #expect(try await effects.count(key) == 1) }
+    }
+
+    @Test(
+        "A handler that runs again skips the steps that it has taken",
+        arguments: [FaultySessions.Fault.deadlockAtStatement, .serializationFailureAtCommit]
+    )
+    func repeatedAfterStep(_ fault: FaultySessions.Fault) async throws {
+        let (ledger, _, effects) = try await open([.none, fault])
+        let first = Ledger.key("first")
+        try await ledger.idempotent(key: key) { transaction, execution in
+            try await execution.step("first") { transaction in try await transaction.enter(first) }
+            try await transaction.enter(key)
+        }
+        #expect(try await effects.count(first) == 1)
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("A run that is not sure of its record looks before its transaction is open, which nobody's look gets past")
+    func uncertain() async throws {
+        let (ledger, _, effects) = try await open([.replyLost])
+        let first = Ledger.key("first")
+        try await ledger.idempotent(key: key) { transaction, execution in
+            // It is there, and the handler takes no notice of what is said.
+            try? await execution.step("first") { transaction in try await transaction.enter(first) }
+            try await transaction.enter(key)
+        }
+        #expect(try await effects.count(first) == 1)
+        #expect(try await effects.count(key) == 1)
+    }
+
+    @Test("Attempts that may have taken a step are not said to have had no effect")
+    func exhaustedAfterUnknownStep() async throws {
+        let policy = try OperationPolicy(lease: .milliseconds(200), maximumAttempts: 1)
+        let (ledger, _, effects) = try await open([.replyLost], policy)
+        await expectError(.resultNotSaved) {
+            try await ledger.idempotent(key: key) { _, execution in
+                try await execution.step("first") { transaction in try await transaction.enter(key) }
+            }
+        }
+        #expect(try await effects.count(key) == 1)
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
+        }
+        #expect(error?.code == .attemptsExhausted)
+        #expect(error?.message.contains("None of the attempts took effect") == false)
     }
 
     @Test("Scenario 38: nobody says whether it was committed: the caller is told so, and the next call learns it")

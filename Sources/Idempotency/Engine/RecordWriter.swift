@@ -86,6 +86,11 @@ final class RecordWriter: Sendable {
         return result!
     }
 
+    /// As whoever has the turn: asks the store what became of a write whose reply was lost, if there is one.
+    func lookIfUncertain(_ run: Run) async {
+        if run.withState({ $0.isUncertain }) { _ = await findCertainty(of: run) }
+    }
+
     /// Makes sure that the run knows what is stored, as after a renewal whose reply was lost. `nil`: it does.
     private func findCertainty(of run: Run) async -> TransactionResult? {
         var failures = 0

@@ -252,4 +252,9 @@ struct RunState {
     mutating func beginStep(_ name: String) -> Bool {
         seldom.stepNames.insert(Array(name.utf8)).inserted
     }
+
+    /// The handler begins again.
+    mutating func forgetSteps() {
+        if hasSeldom { seldom.stepNames = [] }
+    }
 }

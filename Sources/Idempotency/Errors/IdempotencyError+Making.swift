@@ -146,6 +146,24 @@ extension IdempotencyError {
         )
     }
 
+    /// Of a transaction that is the service's own to undo.
+    package static var leaseLostInOpenTransaction: IdempotencyError {
+        IdempotencyError(
+            .leaseLost,
+            "The run outlived its lease, and the key is another's or its record is gone. Roll its transaction back, and "
+                + "lengthen the lease or maximumRunTime."
+        )
+    }
+
+    /// Of a transaction that the service says it has committed.
+    static var leaseLostBeforeCommit: IdempotencyError {
+        IdempotencyError(
+            .leaseLost,
+            "The run outlived its lease, and the key is another's or its record is gone. If its transaction was committed, the "
+                + "effect is there without a record: put it right, and commit only after SQLFinish.check(_:)."
+        )
+    }
+
     package static var leaseLostInTransaction: IdempotencyError {
         IdempotencyError(
             .leaseLost,

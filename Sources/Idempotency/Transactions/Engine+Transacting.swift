@@ -29,8 +29,10 @@ extension IdempotencyInterceptor {
             } catch let over as RunIsOver {
                 throw over.error
             } catch {
-                // Everything is undone but the steps that were committed before.
-                let hasSteps = run.stored.map { !$0.record.checkpoints.isEmpty } ?? false
+                // Everything is undone but the steps that were committed before, and one of which that is not known.
+                let hasSteps = run.withState { state in
+                    state.isUncertain || !(state.stored?.record.checkpoints.isEmpty ?? true)
+                }
                 throw await engine.concludeFailure(run, hasSteps ? error : EffectDidNotHappen(error), [])
             }
         case .unprotected(let run):

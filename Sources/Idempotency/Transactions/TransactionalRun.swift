@@ -58,8 +58,11 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
 
     /// Takes the turn to write: no other write of the run comes in between, until ``finish(in:)``, ``finishStep(in:)`` or
     /// ``endTurn()``.
+    ///
+    /// Looks what is stored if that is not certain: on a database with one writer, nobody can while a transaction is open.
     package func takeTurn() async {
         await run.takeTurn()?.value()
+        await engine.writer.lookIfUncertain(run)
     }
 
     /// Gives the turn back without having written.
@@ -117,7 +120,7 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
         guard let found, found.record.claimant == run.claimant else {
             run.withState { $0.lose() }
             abandon(.leaseLost, nil)
-            throw IdempotencyError.leaseLostInTransaction
+            throw IdempotencyError.leaseLostBeforeCommit
         }
         guard !found.record.isPending else {
             abandon(.unsaved, nil)
@@ -155,6 +158,9 @@ package struct TransactionalRun<Kind: ResultKind>: Sendable {
     package func beginStep<Step: ResultKind>(_ name: String, _ kind: Step.Type) async throws -> Step.Value? {
         try await engine.beginStep(name, of: run).map { try Step.restore($0, by: engine) }
     }
+
+    /// The handler begins again in the same run, and comes to its steps once more: to those that are kept, too.
+    package func takeStepsAgain() { run.withState { $0.forgetSteps() } }
 
     /// Has a transaction keep a step's result, and ends the turn.
     ///

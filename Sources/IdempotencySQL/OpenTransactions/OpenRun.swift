@@ -54,9 +54,16 @@ public final class OpenRun<Value: Codable>: Sendable {
     /// The statements that keep a failure for good; roll the effect back to a savepoint before you run them.
     ///
     /// - Parameter failure: A failure of a type that was declared.
-    /// - Throws: As ``finish(_:)``.
+    /// - Throws: As ``finish(_:)``; ``/Idempotency/IdempotencyError`` with
+    ///   ``/Idempotency/IdempotencyError/Code/invalidConfiguration`` if the failure's type was not declared.
     public func finish(failing failure: some FinalFailure) async throws -> SQLFinish {
-        try await finish { $0.isFinal(failure) ? $0.failure(failure) : nil }
+        if let run, !run.isFinal(failure) {
+            throw IdempotencyError(
+                code: .invalidConfiguration,
+                message: "The failure is of a type that was not declared. Name its type where the run is begun."
+            )
+        }
+        return try await finish { $0.failure(failure) }
     }
 
     private func finish(
@@ -69,7 +76,7 @@ public final class OpenRun<Value: Codable>: Sendable {
         }
         // A second time: a transaction that was undone is tried again.
         if isFirst { await run.takeTurn() }
-        guard let write = prepare(run) else { throw IdempotencyError.leaseLostInTransaction }
+        guard let write = prepare(run) else { throw IdempotencyError.leaseLostInOpenTransaction }
         let statements = SQLRecordStatements(store.table, store.dialect) { WallClock.now().nanoseconds / 1000 }
         return SQLFinish(statements: statements.checkAndSet(key, expecting: write.expected, .write(write.record)))
     }

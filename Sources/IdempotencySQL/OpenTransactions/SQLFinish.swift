@@ -14,7 +14,7 @@ public struct SQLFinish: Sendable {
     public func check(_ results: [[SQLRow]]) throws {
         if statements.isEmpty { return }
         guard results.count == statements.count, case .stored? = try? SQLRecordStatements.changed(results) else {
-            throw IdempotencyError.leaseLostInTransaction
+            throw IdempotencyError.leaseLostInOpenTransaction
         }
     }
 }

@@ -54,6 +54,13 @@ public struct SQLTable: Hashable, Sendable {
 
     /// A name in double quotes (SQL-92, "delimited identifier").
     static func quote(_ name: String) -> String {
-        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        // By scalars: a quote with a combining character after it is another `Character`, and ends the name all the same.
+        var quoted = "\"".unicodeScalars
+        for scalar in name.unicodeScalars {
+            if scalar == "\"" { quoted.append(scalar) }
+            quoted.append(scalar)
+        }
+        quoted.append("\"")
+        return String(quoted)
     }
 }

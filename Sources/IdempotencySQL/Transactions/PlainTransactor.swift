@@ -31,7 +31,7 @@ struct PlainTransactor: Transactor {
             let transaction = settings.makeTransaction(NoTurn())
             do {
                 let value = try await body(transaction)
-                if transaction.hasBegun { try await transaction.end().commit() }
+                if let session = try await transaction.endIfBegun() { try await session.commit() }
                 return value
             } catch SQLCommitFailure.undone(let error as SQLError) where error.mayBeRepeated {
                 guard tries < settings.maximumTries else { throw error }

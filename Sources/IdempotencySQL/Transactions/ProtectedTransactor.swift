@@ -20,28 +20,32 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             do {
                 value = try await handler(transaction, TransactionalExecution(run.execution, transaction, self))
             } catch {
-                if run.isFinal(error) { throw await fail(error, transaction) }
+                // What a handler makes of a deadlock is no answer for good.
+                let mayRepeat = transaction.mayBeRepeated && tries < settings.maximumTries
+                if !transaction.mayBeRepeated, run.isFinal(error) { throw await fail(error, transaction) }
                 await transaction.rollBack()
-                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
+                guard mayRepeat else { throw error }
                 try await run.pause(after: tries)
+                run.takeStepsAgain()
                 continue
             }
-            guard transaction.hasBegun else {
+            guard let session = try await transaction.endIfBegun() else {
                 try await run.finishWithoutTransaction(value)
                 return value
             }
-            let session = try await transaction.end()
             switch await end(session, run.finish, { run.completion(value) }) {
             case .committed: return value
             case .over(let error): throw RunIsOver(error)
-            case .undone(let error): try await pause(after: tries, error)
+            case .undone(let error):
+                try await pause(after: tries, error)
+                run.takeStepsAgain()
             }
         }
     }
 
     /// Undoes what the handler did, and commits its failure instead.
     private func fail(_ failure: any Error, _ transaction: SQLTransaction) async -> RunIsOver {
-        guard transaction.hasBegun, let session = try? await transaction.end() else {
+        guard let session = try? await transaction.endIfBegun() else {
             return await run.failWithoutTransaction(failure)
         }
         do {

@@ -23,6 +23,10 @@ public final class SQLTransaction {
     private let turn: any RunTurn
     private var state = State.notBegun
     private var hasTurn = false
+    /// Whether a statement is under way: an actor's tasks may meet here, and a connection takes one at a time.
+    private var isBusy = false
+    /// Whether its handler is in a step: on a database with one writer, the one would wait for the other.
+    private var isInStep = false
     /// Whether the database undid it to let another one pass.
     private(set) var mayBeRepeated = false
 
@@ -71,6 +75,9 @@ public final class SQLTransaction {
     }
 
     private func run(_ statement: SQLStatement) async throws -> SQLResult {
+        if isBusy { throw Self.isBusy }
+        isBusy = true
+        defer { isBusy = false }
         do {
             return try await begun().run(statement)
         } catch let error as SQLError {
@@ -83,16 +90,22 @@ public final class SQLTransaction {
         switch state {
         case .open(let session): return session
         case .over: throw Self.isOver
-        case .notBegun:
+        case .notBegun: break
+        }
+        if isInStep { throw Self.isInStep }
+        do {
             if store.excludesOtherWrites { await takeTurn() }
-            do {
-                let session = try await store.beginTransaction(for: limit)
-                state = .open(session)
-                return session
-            } catch {
-                endTurn()
-                throw error
+            let session = try await store.beginTransaction(for: limit)
+            // The handler may have returned meanwhile, without waiting for its statement.
+            guard case .notBegun = state else {
+                await session.rollback()
+                throw Self.isOver
             }
+            state = .open(session)
+            return session
+        } catch {
+            endTurn()
+            throw error
         }
     }
 
@@ -100,13 +113,48 @@ public final class SQLTransaction {
         SQLError(code: "", message: "The transaction is over: its handler has returned.")
     }
 
+    private static var isBusy: SQLError {
+        SQLError(
+            code: "",
+            message: "A statement of this transaction is under way in another task. Await each before the next one."
+        )
+    }
+
+    private static var isInStep: IdempotencyError {
+        IdempotencyError(
+            code: .invalidConfiguration,
+            message:
+                "A step was under way, and another one or the handler's own transaction was begun within it: they could wait for "
+                + "each other forever. Use the step's transaction in the step, and take steps one after the other."
+        )
+    }
+
     // MARK: For its interceptor
 
     /// Whether a statement was run.
-    var hasBegun: Bool { if case .notBegun = state { false } else { true } }
+    var hasBegun: Bool { if case .notBegun = state { isBusy } else { true } }
+
+    /// Runs a step, in which this transaction is not begun, nor another step.
+    func step<Value>(_ body: nonisolated(nonsending) () async throws -> Value) async throws -> Value {
+        if isInStep { throw Self.isInStep }
+        isInStep = true
+        defer { isInStep = false }
+        return try await body()
+    }
+
+    /// The connection, with the turn taken; `nil`: the transaction was not begun. Nothing else of it can be used afterwards.
+    func endIfBegun() async throws -> (any SQLSession)? {
+        if hasBegun { return try await end() }
+        state = .over
+        return nil
+    }
 
     /// The connection, begun now if it is not, with the turn taken. Nothing else of the transaction can be used afterwards.
     func end() async throws -> any SQLSession {
+        if isBusy {
+            await rollBack()
+            throw Self.isBusy
+        }
         let session = try await begun()
         state = .over
         await takeTurn()

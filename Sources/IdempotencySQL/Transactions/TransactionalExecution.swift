@@ -45,7 +45,8 @@ public struct TransactionalExecution {
     /// - Returns: What the step returned, in this attempt or an earlier one.
     /// - Throws: What `body` throws; ``/Idempotency/IdempotencyError`` with
     ///   ``/Idempotency/IdempotencyError/Code/repeatedStep``,
-    ///   ``/Idempotency/IdempotencyError/Code/invalidConfiguration`` if the handler's own transaction has begun, ``/Idempotency/IdempotencyError/Code/leaseLost``,
+    ///   ``/Idempotency/IdempotencyError/Code/invalidConfiguration`` if the handler's own transaction has begun or another step
+    ///   is under way, ``/Idempotency/IdempotencyError/Code/leaseLost``,
     ///   ``/Idempotency/IdempotencyError/Code/resultNotSaved`` if the database does not say whether it was committed, or
     ///   ``/Idempotency/IdempotencyError/Code/resultNotKept`` if an earlier attempt's result was too large to keep.
     public func step<Value: Codable>(
@@ -53,7 +54,7 @@ public struct TransactionalExecution {
         _ body: nonisolated(nonsending) (SQLTransaction) async throws -> Value
     ) async throws -> Value {
         try refuseWithinTransaction()
-        return try await transactor.take(step: name, CodableResult<Value>.self, body)
+        return try await transaction.step { try await transactor.take(step: name, CodableResult<Value>.self, body) }
     }
 
     /// Takes a step that returns nothing, in a transaction of its own.
@@ -68,7 +69,7 @@ public struct TransactionalExecution {
         _ body: nonisolated(nonsending) (SQLTransaction) async throws -> Void
     ) async throws {
         try refuseWithinTransaction()
-        try await transactor.take(step: name, VoidResult.self, body)
+        try await transaction.step { try await transactor.take(step: name, VoidResult.self, body) }
     }
 
     /// Refuses a step whose result could not be kept.

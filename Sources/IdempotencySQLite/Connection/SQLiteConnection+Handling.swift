@@ -1,5 +1,6 @@
 #if SQLite
 internal import CSQLite
+internal import Dispatch
 internal import IdempotencySQL
 
 /// The statements of handlers.
@@ -11,6 +12,8 @@ extension SQLiteConnection {
         guard isInTransaction else {
             throw SQLError(code: "\(SQLITE_ABORT)", message: "SQLite has undone the transaction.")
         }
+        timeLimit.isForHandler = true
+        defer { timeLimit.isForHandler = false }
         do {
             return try result(of: statement)
         } catch {
@@ -18,12 +21,16 @@ extension SQLiteConnection {
                 throw SQLError(
                     code: "\(error.code)",
                     message:
-                        "A handler's statement must not begin, commit or roll back a transaction, or attach a database."
+                        "A handler's statement must not begin, commit or roll back a transaction, attach a database, or change "
+                        + "a setting of the connection."
                 )
             }
             throw SQLError(error)
         }
     }
+
+    /// Interrupts handlers' statements from then on; `nil`: none.
+    func limitHandlersStatements(until deadline: DispatchTime?) { timeLimit.deadline = deadline }
 
     private func result(of statement: SQLStatement) throws(SQLiteFailure) -> SQLResult {
         let prepared = try handlersStatement(statement.text(in: .sqlite))
@@ -32,7 +39,8 @@ extension SQLiteConnection {
             throw SQLiteFailure(
                 code: SQLITE_RANGE,
                 message:
-                    "The statement has \(prepared.parameterCount) parameters, and \(statement.parameters.count) values."
+                    "The statement has \(prepared.parameterCount.map { "\($0)" } ?? "other") parameters, and "
+                    + "\(statement.parameters.count) values. A value must not be interpolated within quotes."
             )
         }
         for (index, value) in statement.parameters.enumerated() { try prepared.bind(value, at: Int32(index + 1)) }

@@ -7,9 +7,11 @@ internal import Idempotency
 final class SQLiteConnection {
     private let handle: OpaquePointer
     private var statements: [String: SQLiteStatement] = [:]
-    private var handlersStatements: [String: SQLiteStatement] = [:]
+    /// By their bytes: `String` calls some different texts equal, and they may name different tables.
+    private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
     private let patience: SQLitePatience
+    let timeLimit = SQLiteTimeLimit()
 
     /// Opens a database, and makes it if it is not there.
     ///
@@ -30,6 +32,7 @@ final class SQLiteConnection {
         authorizer.install(on: handle)
         patience = SQLitePatience(busyTimeout)
         patience.install(on: handle)
+        timeLimit.install(on: handle)
     }
 
     deinit {
@@ -63,7 +66,8 @@ final class SQLiteConnection {
     ///
     /// Kept as well, but not without limit: nobody knows how many different ones there are.
     func handlersStatement(_ sql: String) throws(SQLiteFailure) -> SQLiteStatement {
-        if let known = handlersStatements[sql] {
+        let text = Array(sql.utf8)
+        if let known = handlersStatements[text] {
             known.reset()
             return known
         }
@@ -71,7 +75,7 @@ final class SQLiteConnection {
         defer { authorizer.isForHandler = false }
         let made = try SQLiteStatement(sql, handle)
         if handlersStatements.count >= 200 { handlersStatements = [:] }
-        handlersStatements[sql] = made
+        handlersStatements[text] = made
         return made
     }
 

@@ -25,7 +25,8 @@ public struct SQLiteFailure: Error, Hashable, Sendable {
 
     /// Whether one statement was at fault, so that others of its transaction may fare better.
     var isAboutStatement: Bool {
-        [SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE, SQLITE_NOMEM, SQLITE_ABORT].contains(
+        // A statement that ended the transaction (SQLITE_ABORT) has done so to the others as well.
+        [SQLITE_ABORT, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE, SQLITE_NOMEM].contains(
             primaryCode
         )
     }

@@ -11,6 +11,8 @@ final class SQLiteStatement {
 
     /// Prepares the one statement that a text holds.
     init(_ sql: String, _ connection: OpaquePointer) throws(SQLiteFailure) {
+        // To SQLite the text would end there.
+        if sql.utf8.contains(0) { throw SQLiteFailure(code: SQLITE_MISUSE, message: "The text must not hold a NUL.") }
         let (code, first, second) = sql.withCString { text -> (Int32, OpaquePointer?, OpaquePointer?) in
             var (first, second): (OpaquePointer?, OpaquePointer?)
             var rest: UnsafePointer<CChar>?
@@ -101,7 +103,12 @@ final class SQLiteStatement {
         return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
     }
 
-    var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
+    /// How many parameters there are; `nil`: one of them stands in the text, but is none, as within quotes.
+    private(set) lazy var parameterCount: Int? = {
+        let count = sqlite3_bind_parameter_count(handle)
+        for index in 0..<count where sqlite3_bind_parameter_name(handle, index + 1) == nil { return nil }
+        return Int(count)
+    }()
 
     var columnNames: [String] {
         (0..<sqlite3_column_count(handle)).map { sqlite3_column_name(handle, $0).map { String(cString: $0) } ?? "" }

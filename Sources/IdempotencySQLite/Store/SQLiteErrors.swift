@@ -44,6 +44,8 @@ enum SQLiteErrors {
                 .storeUnavailable,
                 "Another process holds the write lock for longer than the busy timeout; shorten its transactions."
             )
+        case SQLITE_ABORT:
+            (.storeUnavailable, "A statement of the handler's ended its transaction, and nothing was changed.")
         case SQLITE_FULL:
             (.storeUnavailable, "The disk is full, and nothing was changed; make room.")
         case SQLITE_READONLY:

@@ -64,6 +64,15 @@ final class SQLiteWorker: Sendable {
     nonisolated(unsafe) var records: SQLiteRecords?
     nonisolated(unsafe) private(set) var reopen: (@Sendable () throws -> SQLiteRecords)?
 
+    /// The database, opened again if that has failed when it had to be. On the queue.
+    func opened() throws -> SQLiteRecords {
+        if let records { return records }
+        guard let reopen else { throw SQLiteErrors.closed }
+        let reopened = try reopen()
+        records = reopened
+        return reopened
+    }
+
     /// - Parameters:
     ///   - clock: The time in microseconds since 1970.
     ///   - onChange: Told of the keys that a transaction changed, once it is committed.
@@ -110,11 +119,10 @@ final class SQLiteWorker: Sendable {
         -> Value
     {
         try await onQueue {
-            guard let records = self.records else { throw SQLiteErrors.closed }
             do {
-                return try body(records, self.clock())
+                return try body(try self.opened(), self.clock())
             } catch {
-                if records.connection.isInTransaction { try? records.connection.run("ROLLBACK") }
+                self.records?.connection.rollBack()
                 throw SQLiteErrors.error(for: error)
             }
         }
@@ -138,6 +146,7 @@ final class SQLiteWorker: Sendable {
         try? await onQueue {
             while self.workOnce() {}
             self.records = nil
+            self.reopen = nil
         }
     }
 
@@ -152,14 +161,16 @@ final class SQLiteWorker: Sendable {
     /// - Parameter seen: The number that SQLite had for the file's content, which grows with each commit of another
     ///   connection (sqlite.org/pragma.html#pragma_data_version).
     private func watch(since seen: Int64?) {
-        guard let records, let number = try? records.contentNumber(), isAwaited() else {
+        guard isAwaited(), !state.withLock({ $0.isClosed }) else {
             state.withLock { $0.isWatching = false }
             // Whoever came between the question and its answer has seen a watch, and started none.
             if isAwaited() { watchOtherProcesses() }
             return
         }
-        if let seen, seen != number { onForeignChange() }
-        queue.asyncAfter(deadline: .now() + .milliseconds(10)) { self.watch(since: number) }
+        // There is none while the database cannot be read.
+        let number = try? records?.contentNumber()
+        if let seen, let number, seen != number { onForeignChange() }
+        queue.asyncAfter(deadline: .now() + .milliseconds(10)) { self.watch(since: number ?? seen) }
     }
 
     /// Does a batch of what waits, and then lets others have their turn.
@@ -179,10 +190,12 @@ final class SQLiteWorker: Sendable {
             return batch
         }
         if batch.isEmpty { return false }
-        if let records {
+        do {
+            let records = try opened()
             write(read(batch, records), records)
-        } else {
-            for job in batch { job.answer.fire(.failure(SQLiteErrors.closed)) }
+        } catch {
+            let failure = SQLiteErrors.error(for: error)
+            for job in batch { job.answer.fire(.failure(failure)) }
         }
         return true
     }
@@ -295,10 +308,15 @@ final class SQLiteWorker: Sendable {
         try records.connection.run("SAVEPOINT \(SQLiteAuthorizer.savepoint)")
         var result: Result<IdempotencyKey?, any Error> = .success(nil)
         do {
-            if let write = try effects(records.connection), try records.make(write, version: version, now) {
-                result = .success(write.key)
-            } else {
-                try records.connection.undoEffects()
+            let write = try effects(records.connection)
+            // A handler may have taken no notice that a statement ended the transaction: its record is not to be committed
+            // by itself.
+            if records.connection.isInTransaction {
+                if let write, try records.make(write, version: version, now) {
+                    result = .success(write.key)
+                } else {
+                    try records.connection.undoEffects()
+                }
             }
         } catch {
             result = .failure(error)

@@ -131,7 +131,9 @@ public struct SQLiteTransactionalInterceptor: Sendable {
                     let value = try handler(transaction, run.execution)
                     write = run.completion(value)
                     outcome.set(.success(value), write)
-                } catch  where run.isFinal(error) {
+                } catch {
+                    outcome.set(.failure(error), nil)
+                    guard run.isFinal(error) else { throw error }
                     try connection.undoEffects()
                     write = run.failure(error)
                     outcome.set(.failure(error), write)
@@ -150,7 +152,12 @@ public struct SQLiteTransactionalInterceptor: Sendable {
             case nil: preconditionFailure("a handler that was not run has committed nothing")
             }
         case .over(let error): throw RunIsOver(error)
-        case .undone(let error): throw error
+        case .undone(let error):
+            // What the handler threw says more than what the database said then.
+            guard case .failure(let failure)? = outcome.result else { throw error }
+            // Without the transaction then: there is nothing left in it.
+            if run.isFinal(failure) { throw await run.failWithoutTransaction(failure) }
+            throw failure
         }
     }
 }

@@ -50,15 +50,19 @@ extension SQLiteWorker {
         )
         let begun = OneShot<Result<Void, any Error>>()
         queue.async {
-            guard let records = self.records else { return _ = begun.fire(.failure(SQLiteErrors.closed)) }
+            let records: SQLiteRecords
+            let deadline: DispatchTime
             do {
+                records = try self.opened()
                 try records.connection.beginEffects()
+                deadline = DispatchTime.now() + .nanoseconds(Int(limit.nanoseconds))
+                records.connection.limitHandlersStatements(until: deadline)
                 begun.fire(.success(()))
             } catch {
-                records.connection.rollBack()
+                self.records?.connection.rollBack()
                 return _ = begun.fire(.failure(SQLiteErrors.error(for: error)))
             }
-            let deadline = DispatchTime.now() + .nanoseconds(Int(limit.nanoseconds))
+            defer { records.connection.limitHandlersStatements(until: nil) }
             while !session.isOver, let letter = mailbox.next(until: deadline) { letter(records) }
             let unread = mailbox.close()
             // Not those of a handler that takes too long: they are answered when there is nothing left to be done.
