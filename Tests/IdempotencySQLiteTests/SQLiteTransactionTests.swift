@@ -131,6 +131,7 @@ struct SQLiteTransactionTests {
         let (ledger, effects) = try await open()
         let begun = AsyncStream.makeStream(of: Void.self)
         let endless = Task {
+            defer { begun.continuation.finish() }
             try await ledger.idempotent(key: key) { transaction, _ in
                 try await transaction.enter(key)
                 begun.continuation.finish()

@@ -37,7 +37,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             case .committed: return value
             case .over(let error): throw RunIsOver(error)
             case .undone(let error):
-                try await pause(after: tries, error)
+                try await pause(after: tries, error, transaction)
                 run.takeStepsAgain()
             }
         }
@@ -86,7 +86,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             switch await end(session, run.finishStep, { run.checkpoint(name, kind, value) }) {
             case .committed: return value
             case .over(let error): throw error
-            case .undone(let error): try await pause(after: tries, error)
+            case .undone(let error): try await pause(after: tries, error, transaction)
             }
         }
     }
@@ -108,9 +108,10 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
         return end
     }
 
-    /// Waits for the next try of what the database undid at its end, if there is one.
-    private func pause(after tries: Int, _ error: any Error) async throws {
-        guard tries < settings.maximumTries, (error as? SQLError)?.mayBeRepeated ?? false else { throw error }
+    /// Waits for the next try of what the database undid at its end, or before in a statement whose error the handler hid.
+    private func pause(after tries: Int, _ error: any Error, _ transaction: SQLTransaction) async throws {
+        let mayRepeat = transaction.mayBeRepeated || (error as? SQLError)?.mayBeRepeated ?? false
+        guard mayRepeat, tries < settings.maximumTries else { throw error }
         try await run.pause(after: tries)
     }
 }
