@@ -205,10 +205,13 @@ struct PostgreSQLTransactionTests {
     @Test("A serialization failure says that it may be repeated")
     func serialization() async throws {
         let scene = try await Scene()
-        let server =
-            try Server.connectionString
-            + " options='-c default_transaction_isolation=serializable' application_name=\(scene.name)"
-        let store = try await PostgreSQLIdempotencyStore(server, table: scene.store.table)
+        var options = PostgreSQLOptions()
+        options.isolation = .serializable
+        let store = try await PostgreSQLIdempotencyStore(
+            Server.connectionString,
+            table: scene.store.table,
+            options: options
+        )
         try scene.connection.run("INSERT INTO \(scene.effects) VALUES (1, 'a'), (2, 'b')")
         let session = try await store.beginTransaction(for: .seconds(20))
         // Each reads what the other writes.
