@@ -244,7 +244,8 @@ final class SQLiteWorker: Sendable {
             let isUnknown = isCommitting && !records.connection.isInTransaction
             records.connection.rollBack()
             if jobs.count > 1, error.isAboutStatement, !isUnknown {
-                for job in jobs { write([job], records) }
+                // The connection may be another one after a commit that failed.
+                for job in jobs { write([job], self.records ?? records) }
                 return
             }
             // The connection may have lost track of the file.
