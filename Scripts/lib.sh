@@ -31,3 +31,8 @@ within_seconds() {
 has_library() {
     command -v pkg-config >/dev/null && pkg-config --exists "$1"
 }
+
+# Prints the compiler's flags, a line each, for headers that are not where compilers look: Debian's of libpq.
+header_flags() {
+    if has_library libpq; then printf '%s\n' -Xcc "-I$(pkg-config --variable=includedir libpq)"; fi
+}
