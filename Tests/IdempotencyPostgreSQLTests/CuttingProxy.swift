@@ -10,7 +10,7 @@ final class CuttingProxy: Sendable {
     let connectionString: String
     private let listener: Int32
     private let serverPort: UInt16
-    private let order = Mutex(Order.none)
+    private let order = Mutex((order: Order.none, text: "COMMIT"))
     private let cutCount = Atomic(0)
     private let rewriting = Mutex<(from: [UInt8], to: [UInt8])?>(nil)
 
@@ -48,10 +48,12 @@ final class CuttingProxy: Sendable {
 
     var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }
 
-    /// Cuts the connection that commits next.
+    /// Cuts the connection that commits next, or whose next request has some other text.
     ///
     /// - Parameter afterRequest: Whether the server gets the request, so that only its answer is lost.
-    func cut(afterRequest: Bool) { order.withLock { $0 = afterRequest ? .afterRequest : .beforeRequest } }
+    func cut(afterRequest: Bool, at text: String = "COMMIT") {
+        order.withLock { $0 = (afterRequest ? .afterRequest : .beforeRequest, text) }
+    }
 
     /// Passes on something else where a request has this text; as long as it is.
     func rewrite(_ text: String, as other: String) {
@@ -99,10 +101,12 @@ final class CuttingProxy: Sendable {
         while true {
             let count = recv(source, &buffer, buffer.count, 0)
             if count <= 0 { break }
-            if isRequest, String(decoding: buffer[..<count], as: UTF8.self).contains("COMMIT") {
+            if isRequest {
+                let request = String(decoding: buffer[..<count], as: UTF8.self)
                 let order = order.withLock { order in
-                    defer { order = .none }
-                    return order
+                    guard request.contains(order.text) else { return Order.none }
+                    defer { order.order = .none }
+                    return order.order
                 }
                 if order != .none {
                     cutCount.add(1, ordering: .sequentiallyConsistent)

@@ -101,7 +101,7 @@ struct PostgreSQLFaultTests {
         return options
     }
 
-    @Test("Its sessions are ended again and again: nothing acknowledged is lost, and the store goes on")
+    @Test("Scenario 33: its sessions are ended again and again: nothing acknowledged is lost, and the store goes on")
     func terminated() async throws {
         let name = Server.freshName("victim")
         let server = try Server.connectionString + " application_name=\(name)"
@@ -120,7 +120,7 @@ struct PostgreSQLFaultTests {
         await store.close()
     }
 
-    @Test("It crashes and comes back: nothing acknowledged is lost, and the store goes on")
+    @Test("Scenario 33: it crashes and comes back: nothing acknowledged is lost, and the store goes on")
     func crashed() async throws {
         let server = try OwnServer()
         let store = try await PostgreSQLIdempotencyStore(server.connectionString, options: options)
@@ -137,7 +137,7 @@ struct PostgreSQLFaultTests {
         await store.close()
     }
 
-    @Test("It stands still: every call ends, and afterwards the store goes on")
+    @Test("Scenario 33: it stands still: every call ends, and afterwards the store goes on")
     func paused() async throws {
         let server = try OwnServer()
         let store = try await PostgreSQLIdempotencyStore(server.connectionString, options: options)

@@ -24,6 +24,56 @@ struct PostgreSQLStoreTests {
         await second.close()
     }
 
+    @Test(
+        "Scenario 32: the reply to a write is lost: the retry finds its own claim, or sends it again, and runs once",
+        arguments: [true, false]
+    )
+    func replyLost(_ isApplied: Bool) async throws {
+        let proxy = try CuttingProxy(Server.connectionString)
+        let table = try Server.freshTable()
+        let store = try await PostgreSQLIdempotencyStore(proxy.connectionString, table: table)
+        let interceptor = IdempotencyInterceptor(store: store)
+        let key = try key("lost")
+        proxy.cut(afterRequest: isApplied, at: key.value)
+        var runs = 0
+        let answer = try await interceptor.idempotent(key: key) { execution in
+            runs += 1
+            // And the reply to the finish.
+            proxy.cut(afterRequest: isApplied, at: key.value)
+            return "attempt \(execution.attempt)"
+        }
+        #expect(proxy.cuts == 2)
+        #expect(runs == 1)
+        #expect(answer == "attempt 1")
+        #expect(try await store.load(key)?.state == .done)
+        await store.close()
+    }
+
+    @Test("Scenario 31: each of many calls that contend for a key is answered, and one of them has it")
+    func contended() async throws {
+        let table = try Server.freshTable()
+        let stores = [
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+        ]
+        _ = try await IdempotencyInterceptor(store: stores[0]).idempotent(key: key("other")) { _ in 1 }
+        let record = try #require(try await stores[0].load(key("other"))).record
+        for round in 0..<20 {
+            let key = try key("k-\(round)")
+            let results = try await withThrowingTaskGroup(of: CheckAndSetResult.self) { group in
+                for number in 0..<64 {
+                    group.addTask { try await stores[number % 2].checkAndSet(key, expecting: nil, .write(record)) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let stored = results.filter { if case .stored = $0 { true } else { false } }
+            let found = results.filter { if case .conflict(_?) = $0 { true } else { false } }
+            #expect(stored.count == 1)
+            #expect(found.count == 63)
+        }
+        for store in stores { await store.close() }
+    }
+
     @Test("A URI is understood as well")
     func uri() async throws {
         let port = try RawConnection().run("SHOW port")[0][0]

@@ -154,7 +154,7 @@ struct PostgreSQLTransactionTests {
         await scene.store.close()
     }
 
-    @Test("A zombie's finish matches no row, and its effect is rolled back")
+    @Test("Scenario 38b: a zombie's finish matches no row, and its effect is rolled back")
     func zombie() async throws {
         let scene = try await Scene()
         let session = try await scene.begin()
@@ -248,7 +248,10 @@ struct PostgreSQLTransactionTests {
         await scene.store.close()
     }
 
-    @Test("The reply to a commit is lost: whether it was committed, the server tells", arguments: [true, false])
+    @Test(
+        "Scenario 38: the reply to a commit is lost: whether it was committed, the server tells",
+        arguments: [true, false]
+    )
     func lostReply(_ isCommitted: Bool) async throws {
         let proxy = try CuttingProxy(Server.connectionString)
         let scene = try await Scene()

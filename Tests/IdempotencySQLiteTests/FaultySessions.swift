@@ -21,6 +21,7 @@ final class FaultySessions: TransactionalIdempotencyStore {
     let base: SQLiteIdempotencyStore
     private let faults: Mutex<[Fault]>
     private let count = Mutex(0)
+    private let limit = Mutex<Duration?>(nil)
 
     init(_ base: SQLiteIdempotencyStore, _ faults: [Fault]) {
         self.base = base
@@ -28,6 +29,9 @@ final class FaultySessions: TransactionalIdempotencyStore {
     }
 
     var excludesOtherWrites: Bool { base.excludesOtherWrites }
+
+    /// How long the last transaction was allowed to be open.
+    var lastLimit: Duration? { limit.withLock { $0 } }
 
     /// How many transactions were begun.
     var begun: Int { count.withLock { $0 } }
@@ -44,6 +48,7 @@ final class FaultySessions: TransactionalIdempotencyStore {
 
     func beginTransaction(for limit: Duration) async throws -> any SQLSession {
         count.withLock { $0 += 1 }
+        self.limit.withLock { $0 = limit }
         let fault = faults.withLock { $0.isEmpty ? .none : $0.removeFirst() }
         return FaultySession(try await base.beginTransaction(for: limit), fault)
     }
@@ -54,8 +59,6 @@ private final class FaultySession: SQLSession {
 
     private let base: any SQLSession
     private let fault: FaultySessions.Fault
-
-    var dialect: SQLDialect { base.dialect }
 
     init(_ base: any SQLSession, _ fault: FaultySessions.Fault) {
         self.base = base

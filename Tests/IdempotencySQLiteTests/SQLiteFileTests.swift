@@ -142,7 +142,7 @@ struct SQLiteFileTests {
         #expect(damaged?.message.contains("no database") == true)
     }
 
-    @Test("Another process that holds the write lock: an error in bounded time, and then all goes on")
+    @Test("Scenario 37: another process that holds the write lock: an error in bounded time, and then all goes on")
     func busy() async throws {
         let store = try await open(busyTimeout: .milliseconds(50))
         var handle: OpaquePointer?
@@ -159,7 +159,7 @@ struct SQLiteFileTests {
         #expect(try await interceptor.idempotent(key: key()) { _ in "A" } == "A")
     }
 
-    @Test("A full disk: an error that says so, nothing half-written, and what was acknowledged is there")
+    @Test("Scenario 37: a full disk: an error that says so, nothing half-written, and what was acknowledged is there")
     func fullDisk() async throws {
         let store = try await open()
         let policy = try OperationPolicy(lease: .milliseconds(300))

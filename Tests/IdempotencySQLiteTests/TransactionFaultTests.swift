@@ -194,5 +194,20 @@ struct TransactionFaultTests {
         }
         #expect(try await effects.count(key) == 0)
     }
+
+    @Test("A view with another policy has that policy's limit for transactions, unless one was asked for")
+    func limits() async throws {
+        let store = try await SQLiteIdempotencyStore(path: ":memory:")
+        _ = try await Ledger(store)
+        let short = try OperationPolicy(lease: .milliseconds(300))
+        for (asked, expected) in [(nil, Duration.milliseconds(100)), (.milliseconds(700), .milliseconds(700))]
+            as [(Duration?, Duration)]
+        {
+            let sessions = FaultySessions(store, [])
+            let ledger = TransactionalInterceptor(store: sessions, transactionLimit: asked).applying(short)
+            try await ledger.transaction { try await $0.execute("UPDATE ledger SET amount = 1") }
+            #expect(sessions.lastLimit == expected)
+        }
+    }
 }
 #endif

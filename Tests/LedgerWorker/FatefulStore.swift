@@ -43,8 +43,6 @@ private final class FatefulSession: SQLSession {
     private let fate: Fate
     private let isBroken: Bool
 
-    var dialect: SQLDialect { base.dialect }
-
     init(_ base: any SQLSession, _ fate: Fate, isBroken: Bool) {
         self.base = base
         self.fate = fate

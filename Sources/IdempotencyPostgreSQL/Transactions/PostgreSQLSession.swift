@@ -26,8 +26,6 @@ final class PostgreSQLSession: SQLSession {
         message: "The transaction was open for longer than its time limit, and is rolled back."
     )
 
-    let dialect = SQLDialect.postgreSQL
-
     /// - Parameter seat: The connection, which is the session's until it ends.
     init(_ store: PostgreSQLIdempotencyStore, _ seat: PostgreSQLSeat, limit: Duration) {
         self.store = store
@@ -47,7 +45,7 @@ final class PostgreSQLSession: SQLSession {
     }
 
     func run(_ statement: SQLStatement) async throws -> SQLResult {
-        let sql = statement.text(in: dialect)
+        let sql = statement.text(in: .postgreSQL)
         try PostgreSQLTransactionWords.check(sql)
         let parameters = statement.parameters.map { PostgreSQLParameter.value($0) }
         let answer = await seat.run { () -> Result<SQLResult, SQLError> in

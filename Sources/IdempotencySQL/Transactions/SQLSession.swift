@@ -6,9 +6,6 @@ public import Idempotency
 /// at a time.
 @available(Idempotency 0.1, *)
 public protocol SQLSession: AnyObject, Sendable {
-    /// The dialect of its statements.
-    var dialect: SQLDialect { get }
-
     /// Runs one of the handler's statements.
     ///
     /// A statement that begins, commits or rolls back a transaction is refused before it is sent.

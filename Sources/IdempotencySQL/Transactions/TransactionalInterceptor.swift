@@ -20,7 +20,9 @@ public struct TransactionalInterceptor: Sendable {
     /// The interceptor that claims and replays: for the status of keys, revoking, administering and shutting down.
     public let interceptor: IdempotencyInterceptor
 
-    let settings: TransactionSettings
+    private let store: any TransactionalIdempotencyStore
+    private let transactionLimit: Duration?
+    private let maximumTries: Int
 
     /// Makes an interceptor.
     ///
@@ -49,23 +51,32 @@ public struct TransactionalInterceptor: Sendable {
             observer: observer,
             runtime: runtime
         )
-        settings = TransactionSettings(
-            store: store,
-            limit: transactionLimit ?? policy.lease / 3,
-            maximumTries: max(1, maximumTries)
-        )
+        self.store = store
+        self.transactionLimit = transactionLimit
+        self.maximumTries = max(1, maximumTries)
     }
 
-    private init(_ interceptor: IdempotencyInterceptor, _ settings: TransactionSettings) {
+    private init(_ interceptor: IdempotencyInterceptor, _ other: TransactionalInterceptor) {
         self.interceptor = interceptor
-        self.settings = settings
+        store = other.store
+        transactionLimit = other.transactionLimit
+        maximumTries = other.maximumTries
+    }
+
+    /// How transactions are opened: for as long as this view's policy says, if nothing else was asked for.
+    private var settings: TransactionSettings {
+        TransactionSettings(
+            store: store,
+            limit: transactionLimit ?? interceptor.policy.lease / 3,
+            maximumTries: maximumTries
+        )
     }
 
     /// The same interceptor with another policy: same store, same flights, same leases.
     ///
     /// - Parameter policy: How operations called through the returned view are protected.
     public func applying(_ policy: OperationPolicy) -> TransactionalInterceptor {
-        TransactionalInterceptor(interceptor.applying(policy.forTransactions), settings)
+        TransactionalInterceptor(interceptor.applying(policy.forTransactions), self)
     }
 
     /// Runs statements in a transaction of their own, without any key: to make a service's tables, or to look at them.

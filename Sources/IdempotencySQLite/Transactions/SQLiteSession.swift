@@ -12,8 +12,6 @@ final class SQLiteSession: SQLSession {
         var isOver = false
     }
 
-    let dialect = SQLDialect.sqlite
-
     private let mailbox: SQLiteMailbox
     private let state = Mutex(State())
     private let clock: @Sendable () -> Int64
