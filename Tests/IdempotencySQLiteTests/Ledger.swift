@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencySQL
 import IdempotencySQLite
+import Testing
 
 /// A ledger in the store's own file. Its table has no unique constraint: what is there twice was done twice.
 struct Ledger: Sendable {
@@ -37,6 +38,35 @@ extension SQLTransaction {
 extension SQLiteTransaction {
     func enter(_ key: IdempotencyKey, _ amount: Int = 1) throws {
         try execute("INSERT INTO ledger (key, amount) VALUES (\(key.value), \(amount))")
+    }
+}
+extension Ledger {
+    /// Has handlers enter so many keys at once, and one of them do something else as well, for which it alone has to fail.
+    func expectCulpritFailsAlone(
+        among count: Int,
+        _ culprit: @escaping @Sendable (SQLiteTransaction, IdempotencyKey) throws -> Void
+    ) async throws {
+        let interceptor = SQLiteTransactionalInterceptor(store: store)
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<count {
+                group.addTask {
+                    let key = Self.key("key \(number)")
+                    let isCulprit = number == 17
+                    do {
+                        try await interceptor.idempotent(key: key) { transaction, _ in
+                            try transaction.enter(key)
+                            if isCulprit { try culprit(transaction, key) }
+                        }
+                        #expect(!isCulprit)
+                    } catch {
+                        #expect(isCulprit, "\(error)")
+                    }
+                }
+            }
+        }
+        for number in 0..<count {
+            #expect(try await self.count(Self.key("key \(number)")) == (number == 17 ? 0 : 1))
+        }
     }
 }
 #endif

@@ -71,58 +71,24 @@ struct SQLiteTransactionThreadTests {
 
     @Test("What the commit refuses fails for its own handler, not for those that are committed with it")
     func deferredConstraint() async throws {
-        let (ledger, effects) = try await open()
+        let (_, effects) = try await open()
         try await effects.store.enforceForeignKeys()
         try await effects.write("CREATE TABLE owner (id INTEGER PRIMARY KEY)")
         try await effects.write(
             "CREATE TABLE owned (key TEXT, owner INTEGER REFERENCES owner DEFERRABLE INITIALLY DEFERRED)"
         )
-        await withTaskGroup(of: Void.self) { group in
-            for number in 0..<32 {
-                group.addTask {
-                    let key = Ledger.key("key \(number)")
-                    let isCulprit = number == 17
-                    do {
-                        try await ledger.idempotent(key: key) { transaction, _ in
-                            try transaction.enter(key)
-                            if isCulprit { try transaction.execute("INSERT INTO owned VALUES (\(key.value), 1)") }
-                        }
-                        #expect(!isCulprit)
-                    } catch {
-                        #expect(isCulprit, "\(error)")
-                    }
-                }
-            }
-        }
-        for number in 0..<32 {
-            #expect(try await effects.count(Ledger.key("key \(number)")) == (number == 17 ? 0 : 1))
+        try await effects.expectCulpritFailsAlone(among: 32) { transaction, key in
+            try transaction.execute("INSERT INTO owned VALUES (\(key.value), 1)")
         }
     }
 
     @Test("A handler that makes SQLite undo everything fails alone, whoever is committed with it")
     func undoneBySQLite() async throws {
-        let (ledger, effects) = try await open()
+        let (_, effects) = try await open()
         try await effects.write("CREATE TABLE single (id INTEGER PRIMARY KEY)")
         try await effects.write("INSERT INTO single VALUES (1)")
-        await withTaskGroup(of: Void.self) { group in
-            for number in 0..<32 {
-                group.addTask {
-                    let key = Ledger.key("key \(number)")
-                    let isCulprit = number == 17
-                    do {
-                        try await ledger.idempotent(key: key) { transaction, _ in
-                            try transaction.enter(key)
-                            if isCulprit { _ = try? transaction.execute("INSERT OR ROLLBACK INTO single VALUES (1)") }
-                        }
-                        #expect(!isCulprit)
-                    } catch {
-                        #expect(isCulprit, "\(error)")
-                    }
-                }
-            }
-        }
-        for number in 0..<32 {
-            #expect(try await effects.count(Ledger.key("key \(number)")) == (number == 17 ? 0 : 1))
+        try await effects.expectCulpritFailsAlone(among: 32) { transaction, _ in
+            _ = try? transaction.execute("INSERT OR ROLLBACK INTO single VALUES (1)")
         }
     }
 

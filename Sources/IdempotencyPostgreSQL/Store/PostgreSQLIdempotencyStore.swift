@@ -11,9 +11,6 @@ public import IdempotencySQL
 /// - **Speed**: calls that wait together travel together: one message, one transaction, one flush.
 @available(Idempotency 0.1, *)
 public final class PostgreSQLIdempotencyStore: IdempotencyStore {
-    /// How long a row that is of no use any more stays: longer than any statement may take.
-    private static let grace: Duration = .seconds(60)
-
     private static let migrationLimit: Duration = .seconds(60)
 
     let opener: PostgreSQLOpener
@@ -45,7 +42,13 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         options: PostgreSQLOptions = PostgreSQLOptions(),
         migrates: Bool = true
     ) async throws {
-        try await self.init(connectionString, table: table, options: options, migrates: migrates, grace: Self.grace)
+        try await self.init(
+            connectionString,
+            table: table,
+            options: options,
+            migrates: migrates,
+            grace: SQLSchema.grace
+        )
     }
 
     /// - Parameter grace: How long a row that is of no use any more stays: for tests, shorter.

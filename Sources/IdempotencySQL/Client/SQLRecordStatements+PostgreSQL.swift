@@ -12,7 +12,7 @@ internal import Idempotency
 @available(Idempotency 0.1, *)
 extension SQLRecordStatements {
     /// For how long a row is kept in any case, in microseconds.
-    private var quarantine: SQLStatement { "60000000" }
+    private var quarantine: SQLStatement { "\(raw: String(SQLSchema.grace.nanoseconds / 1000))" }
 
     /// Drawn in the statement's `SET`, which is computed under the row's lock. `EXCLUDED` is computed before.
     private var nextVersion: SQLStatement { "nextval(\(sequenceName))" }

@@ -18,7 +18,7 @@ struct SQLRecordStatements: Sendable {
             switch dialect {
             case .sqlite: "\(clock())"
             // Not `now()`, which is the time when the transaction began: there may have been a wait for a lock since.
-            case .postgreSQL: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+            case .postgreSQL: "\(raw: SQLSchema.clock)"
             }
     }
 

@@ -43,6 +43,10 @@ public struct SQLSchema: Sendable {
     /// PostgreSQL's clock in microseconds since 1970: when it is evaluated, not when the transaction began.
     package static let clock = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 
+    /// For how long a row is kept in any case after it was last written or of use, on PostgreSQL: no statement of then, which
+    /// may have drawn an older version, can be under way any more.
+    package static let grace: Duration = .seconds(60)
+
     /// The name of the sequence that versions are drawn from, on PostgreSQL.
     package var versionSequence: String { table.quoted("_version") }
 
