@@ -50,26 +50,33 @@ struct PostgreSQLPlanTests {
             #expect(!plan.contains("Sort") && !plan.contains("Seq Scan on \(name)"), "\(query): \(plan)")
         }
         let statements = store.statementTexts
-        let keys = "'{charge,charge}', '{k-1,k-2}'"
         let purge = try explain(connection, "purge", statements.purge, ["bigint", "bigint"], ["60000000", "1000"])
         #expect(purge.contains(name + "_expiry") && !purge.contains("Seq Scan on \(name)"), "\(purge)")
-        let texts = [String](repeating: "text[]", count: 6)
-        let claim = try explain(
-            connection,
-            "claim",
-            statements.claim,
-            texts + ["bigint[]", "bigint[]", "bigint[]", "bytea[]"],
-            [keys, "'{a,a}', '{a,a}', '{a,a}', '{pending,pending}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
-        )
-        #expect(claim.contains(name + "_pkey") && !claim.contains("Seq Scan on \(name)"), "\(claim)")
-        let update = try explain(
-            connection,
-            "updates",
-            statements.update,
-            ["text[]", "text[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bytea[]"],
-            [keys, "'{1,1}', '{done,done}', '{1,1}', '{1,1}', '{1,1}', '{a,a}'"]
-        )
-        #expect(update.contains(name + "_pkey") && !update.contains("Seq Scan on \(name)"), "\(update)")
+        for (number, calls) in store.callTexts.enumerated() {
+            let isMany = number == 0
+            func type(_ name: String) -> String { isMany ? name + "[]" : name }
+            func value(_ text: String) -> String { isMany ? "'{\(text),\(text)}'" : "'\(text)'" }
+            let (text, integer, bytes) = (type("text"), type("bigint"), type("bytea"))
+            let write = [text, text, integer, text, integer, integer, integer, bytes]
+            let written = ["charge", "k-1", "1", "done", "1", "1", "1", "a"]
+            let statements = [
+                (calls.look, [text, text], ["charge", "k-1"]),
+                (calls.update, write, written),
+                (calls.replace, write, written),
+            ]
+            for (index, (sql, types, values)) in statements.enumerated() {
+                let plan = try explain(connection, "calls\(number)\(index)", sql, types, values.map(value))
+                #expect(plan.contains(name + "_pkey") && !plan.contains("Seq Scan on \(name)"), "\(plan)")
+            }
+            let claim = try explain(
+                connection,
+                "claims\(number)",
+                calls.claim,
+                [text, text, text, text, text, text, integer, integer, integer, bytes],
+                ["charge", "k-1", "charge", "a", "a", "pending", "1", "1", "1", "a"].map(value)
+            )
+            #expect(claim.contains("Conflict Arbiter Indexes: \(name)_pkey"), "\(claim)")
+        }
         await store.close()
     }
 

@@ -32,6 +32,11 @@ struct PostgreSQLParameter: Sendable {
         PostgreSQLParameter(bytes: array.encoded, type: array.element.arrayType, isBinary: true)
     }
 
+    /// The element of an array that has but one, as a plain value.
+    static func element(of array: PostgreSQLArray) -> PostgreSQLParameter {
+        PostgreSQLParameter(bytes: array.onlyElement, type: array.element.rawValue, isBinary: true)
+    }
+
     /// A handler's value: as text whose type the server finds out, except bytes, which are known as such.
     static func value(_ value: SQLValue) -> PostgreSQLParameter {
         func untyped(_ text: String?) -> PostgreSQLParameter {
@@ -65,6 +70,9 @@ struct PostgreSQLArray: Sendable {
         }
     }
 
+    /// How many bytes stand before the first element.
+    private static let head = 20
+
     let element: Element
     private var bytes: [UInt8] = []
     private var count: UInt32 = 0
@@ -80,6 +88,13 @@ struct PostgreSQLArray: Sendable {
         var whole = bytes
         whole.replaceSubrange(12..<16, with: count.bigEndianBytes)
         return whole
+    }
+
+    /// The bytes of the element, if there is but one; `nil`: `NULL`.
+    fileprivate var onlyElement: [UInt8]? {
+        let start = Self.head + 4
+        // A length of −1 stands for NULL.
+        return bytes[Self.head] == 0xFF ? nil : Array(bytes[start...])
     }
 
     mutating func append(_ value: Int64?) {

@@ -9,9 +9,13 @@ internal import IdempotencySQL
 @available(Idempotency 0.1, *)
 struct PostgreSQLBatch {
     private enum Step {
-        /// Look, and write if nothing is there and somebody claims.
+        /// What is there? If nothing is, whoever claims goes on.
         case look
-        case update(PostgreSQLJob.Columns, over: Int64)
+        /// Write, unless something is there.
+        case claim
+        /// Write over this version, which has expired.
+        case replace(Int64)
+        case update(over: Int64)
         case remove(Int64)
         /// A write over a version failed: what is there?
         case lookAfter(Int64)
@@ -26,30 +30,29 @@ struct PostgreSQLBatch {
 
     private var open: [Work]
     private(set) var changed: [(key: IdempotencyKey, isAwaited: Bool)] = []
+    /// How many keys were claimed, and how many that somebody wanted to claim were taken.
+    private(set) var claims = (made: 0, refused: 0)
+    /// What is known, and not yet told.
+    private var answers: [(job: PostgreSQLJob, result: Result<PostgreSQLJob.Answer, any Error>)] = []
 
     /// More rounds than anybody needs who is not held up on purpose.
     private static let rounds = 20
 
-    init(_ slots: [PostgreSQLSlot]) {
-        // The same order everywhere, so that two batches never wait for each other.
-        open = slots.map { Work(slot: $0, step: Self.firstStep(of: $0)) }.sorted {
-            Self.precedes($0.slot.key, $1.slot.key)
-        }
+    /// - Parameters:
+    ///   - jobs: The calls, in the order in which they came.
+    ///   - looksFirst: Whether a claim begins with a look: cheaper if most keys are there.
+    init(_ jobs: [PostgreSQLJob], looksFirst: Bool) {
+        open = PostgreSQLSlot.slots(for: jobs).map { Work(slot: $0, step: Self.firstStep(of: $0, looksFirst)) }
     }
 
     private init(_ work: Work) { open = [work] }
 
-    private static func firstStep(of slot: PostgreSQLSlot) -> Step {
+    private static func firstStep(of slot: PostgreSQLSlot, _ looksFirst: Bool) -> Step {
         switch slot.jobs[0].request {
-        case .load, .claim, .removeNothing: .look
-        case .update(let columns, let version): .update(columns, over: version)
+        case .load, .claim, .removeNothing: looksFirst || slot.claim == nil ? .look : .claim
+        case .update(_, let version): .update(over: version)
         case .remove(let version): .remove(version)
         }
-    }
-
-    private static func precedes(_ one: IdempotencyKey, _ other: IdempotencyKey) -> Bool {
-        if one.digest != other.digest { return one.digest < other.digest }
-        return (one.scope.text, one.value) < (other.scope.text, other.value)
     }
 
     /// How many keys are not answered yet.
@@ -59,7 +62,7 @@ struct PostgreSQLBatch {
     func split() -> [PostgreSQLBatch] { open.map { PostgreSQLBatch($0) } }
 
     func fail(_ error: any Error) {
-        for work in open { work.slot.fail(error) }
+        for work in open { for job in work.slot.jobs { job.answer(.failure(error)) } }
     }
 
     /// Does it all. What is answered is durable.
@@ -86,70 +89,100 @@ struct PostgreSQLBatch {
         _ grace: Int64,
         _ send: ([PostgreSQLConnection.Command]) throws(PostgreSQLFailure) -> [PostgreSQLRows]
     ) throws(PostgreSQLFailure) {
-        var looks: [Work] = []
-        var updates: [Work] = []
-        var removals: [Work] = []
-        var versions: [Work] = []
+        var (looks, claims, replacements, updates): ([Work], [Work], [Work], [Work]) = ([], [], [], [])
+        var (removals, versions): ([Work], [Work]) = ([], [])
         for work in open {
             switch work.step {
             case .look, .lookAfter: looks.append(work)
+            case .claim: claims.append(work)
+            case .replace: replacements.append(work)
             case .update: updates.append(work)
             case .remove: removals.append(work)
             case .version: versions.append(work)
             }
         }
         var commands: [PostgreSQLConnection.Command] = []
-        if !looks.isEmpty { commands.append(.init(sql: statements.claim, parameters: Self.claimParameters(looks))) }
-        if !updates.isEmpty {
-            commands.append(.init(sql: statements.update, parameters: Self.updateParameters(updates)))
+        func add(_ works: [Work], _ text: (PostgreSQLCalls) -> String, _ columns: ([Work]) -> [PostgreSQLArray]) {
+            if works.isEmpty { return }
+            // A single call goes by plain values.
+            let isOne = works.count == 1
+            let sql = text(isOne ? statements.one : statements.many)
+            commands.append(.init(sql: sql, parameters: columns(works).map { isOne ? .element(of: $0) : .array($0) }))
         }
+        add(looks, \.look, Self.lookColumns)
+        add(claims, \.claim, Self.claimColumns)
+        add(replacements, \.replace, Self.writeColumns)
+        add(updates, \.update, Self.writeColumns)
         if !removals.isEmpty {
-            commands.append(.init(sql: statements.remove, parameters: Self.removeParameters(removals, grace)))
+            let parameters = Self.removeColumns(removals).map { PostgreSQLParameter.array($0) } + [.integer(grace)]
+            commands.append(.init(sql: statements.remove, parameters: parameters))
         }
         if !versions.isEmpty {
             let count = versions.reduce(0) { $0 + $1.slot.jobs.count }
             commands.append(.init(sql: statements.nextVersion, parameters: [.integer(Int64(count))]))
         }
-        var answers = try send(commands).makeIterator()
+        var replies = try send(commands).makeIterator()
         open = []
-        if !looks.isEmpty, let rows = answers.next() { finish(looks: looks, rows) }
-        for (works, isRemoval) in [(updates, false), (removals, true)] where !works.isEmpty {
-            if let rows = answers.next() { finish(writes: works, isRemoval: isRemoval, rows) }
+        if !looks.isEmpty, let rows = replies.next() { finish(looks: looks, rows) }
+        if !claims.isEmpty, let rows = replies.next() { finish(claims: claims, rows) }
+        for works in [replacements, updates, removals] where !works.isEmpty {
+            if let rows = replies.next() { finish(writes: works, rows) }
         }
-        if !versions.isEmpty, let rows = answers.next() {
-            for (row, job) in versions.flatMap(\.slot.jobs).enumerated() { job.stored(rows.integer(row, 0)) }
+        if !versions.isEmpty, let rows = replies.next() {
+            for (row, job) in versions.flatMap(\.slot.jobs).enumerated() { tell(job, stored: rows.integer(row, 0)) }
         }
+        // All at once: the threads that they go on with are woken once.
+        for (job, result) in answers { job.answer(result) }
+        answers.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func tell(_ job: PostgreSQLJob, stored version: Int64) {
+        answers.append((job, .success(.changed(.stored(RecordVersion(rawValue: UInt64(bitPattern: version)))))))
+    }
+
+    private mutating func tell(_ jobs: [PostgreSQLJob], found record: StoredRecord?) {
+        for job in jobs { answers.append((job, .success(job.whenFound(record)))) }
     }
 
     // MARK: Asking
 
-    private static func claimParameters(_ works: [Work]) -> [PostgreSQLParameter] {
-        var texts = (0..<6).map { _ in PostgreSQLArray(.text) }
-        var numbers = (0..<3).map { _ in PostgreSQLArray(.integer) }
-        var records = PostgreSQLArray(.bytes)
+    private static func lookColumns(_ works: [Work]) -> [PostgreSQLArray] {
+        var (scopes, values) = (PostgreSQLArray(.text), PostgreSQLArray(.text))
         for work in works {
-            let key = work.slot.key
-            let claim: PostgreSQLJob.Columns? = if case .look = work.step { work.slot.claim } else { nil }
-            texts[0].append(key.scope.text)
-            texts[1].append(key.value)
-            texts[2].append(claim == nil ? nil : key.scope.operation)
-            texts[3].append(claim == nil ? nil : key.scope.tenant)
-            texts[4].append(claim == nil ? nil : key.scope.principal)
-            texts[5].append(claim?.state)
-            numbers[0].append(claim?.attempt)
-            numbers[1].append(claim?.held)
-            numbers[2].append(claim?.kept)
-            records.append(claim?.record)
+            scopes.append(work.slot.key.scope.text)
+            values.append(work.slot.key.value)
         }
-        return (texts + numbers + [records]).map { .array($0) }
+        return [scopes, values]
     }
 
-    private static func updateParameters(_ works: [Work]) -> [PostgreSQLParameter] {
-        var (scopes, values, states) = (PostgreSQLArray(.text), PostgreSQLArray(.text), PostgreSQLArray(.text))
-        var numbers = (0..<4).map { _ in PostgreSQLArray(.integer) }
+    private static func claimColumns(_ works: [Work]) -> [PostgreSQLArray] {
+        var texts = [PostgreSQLArray](repeating: PostgreSQLArray(.text), count: 6)
+        var numbers = [PostgreSQLArray](repeating: PostgreSQLArray(.integer), count: 3)
         var records = PostgreSQLArray(.bytes)
         for work in works {
-            guard case .update(let columns, let version) = work.step else { continue }
+            guard let claim = work.slot.claim else { continue }
+            let key = work.slot.key
+            texts[0].append(key.scope.text)
+            texts[1].append(key.value)
+            texts[2].append(key.scope.operation)
+            texts[3].append(key.scope.tenant)
+            texts[4].append(key.scope.principal)
+            texts[5].append(claim.state)
+            numbers[0].append(claim.attempt)
+            numbers[1].append(claim.held)
+            numbers[2].append(claim.kept)
+            records.append(claim.record)
+        }
+        return texts + numbers + [records]
+    }
+
+    /// Of an update or a replacement.
+    private static func writeColumns(_ works: [Work]) -> [PostgreSQLArray] {
+        var (scopes, values, states) = (PostgreSQLArray(.text), PostgreSQLArray(.text), PostgreSQLArray(.text))
+        var numbers = [PostgreSQLArray](repeating: PostgreSQLArray(.integer), count: 4)
+        var records = PostgreSQLArray(.bytes)
+        for work in works {
+            guard let (columns, version) = write(of: work) else { continue }
             scopes.append(work.slot.key.scope.text)
             values.append(work.slot.key.value)
             numbers[0].append(version)
@@ -159,10 +192,19 @@ struct PostgreSQLBatch {
             numbers[3].append(columns.kept)
             records.append(columns.record)
         }
-        return [scopes, values, numbers[0], states, numbers[1], numbers[2], numbers[3], records].map { .array($0) }
+        return [scopes, values, numbers[0], states, numbers[1], numbers[2], numbers[3], records]
     }
 
-    private static func removeParameters(_ works: [Work], _ grace: Int64) -> [PostgreSQLParameter] {
+    private static func write(of work: Work) -> (PostgreSQLJob.Columns, over: Int64)? {
+        switch work.step {
+        case .replace(let version): work.slot.claim.map { ($0, version) }
+        case .update(let version):
+            if case .update(let columns, _) = work.slot.jobs[0].request { (columns, version) } else { nil }
+        case .look, .claim, .remove, .lookAfter, .version: nil
+        }
+    }
+
+    private static func removeColumns(_ works: [Work]) -> [PostgreSQLArray] {
         var (scopes, values) = (PostgreSQLArray(.text), PostgreSQLArray(.text))
         var versions = PostgreSQLArray(.integer)
         for work in works {
@@ -171,74 +213,96 @@ struct PostgreSQLBatch {
             values.append(work.slot.key.value)
             versions.append(version)
         }
-        return [.array(scopes), .array(values), .array(versions), .integer(grace)]
+        return [scopes, values, versions]
     }
 
     // MARK: Reading the answers
 
     private mutating func finish(looks: [Work], _ rows: PostgreSQLRows) {
-        var isAnswered = [Bool](repeating: false, count: looks.count)
+        var isFound = [Bool](repeating: false, count: looks.count)
+        for row in 0..<rows.count {
+            let index = Int(rows.integer(row, 0)) - 1
+            isFound[index] = true
+            let found = Result { try Self.stored(rows, row) }
+            switch found {
+            case .success(nil): finish(looks[index], expired: rows.integer(row, 1))
+            case .success(let record?): finish(looks[index], record)
+            case .failure(let error): for job in looks[index].slot.jobs { answers.append((job, .failure(error))) }
+            }
+        }
+        for (index, work) in looks.enumerated() where !isFound[index] { finish(work, expired: nil) }
+    }
+
+    private mutating func finish(_ work: Work, _ record: StoredRecord) {
+        if case .lookAfter(let version) = work.step, record.version.rawValue == UInt64(bitPattern: version) {
+            // It was not there a moment ago; the clock was set back meanwhile.
+            open.append(Work(slot: work.slot, step: Self.firstStep(of: work.slot, true)))
+        } else {
+            if work.slot.claim != nil { claims.refused += 1 }
+            tell(work.slot.jobs, found: record)
+        }
+    }
+
+    /// Nothing was found, or what has expired.
+    private mutating func finish(_ work: Work, expired version: Int64?) {
+        if case .lookAfter = work.step {
+            tell(work.slot.jobs, found: nil)
+        } else if work.slot.claim != nil {
+            open.append(Work(slot: work.slot, step: version.map { .replace($0) } ?? .claim))
+        } else {
+            let (loads, removals) = work.slot.absent()
+            tell(loads, found: nil)
+            if let removals { open.append(Work(slot: removals, step: .version)) }
+        }
+    }
+
+    private mutating func finish(claims works: [Work], _ rows: PostgreSQLRows) {
+        var isMade = [Bool](repeating: false, count: works.count)
         var next = 0
         for row in 0..<rows.count {
-            if rows.isNull(row, 0) {
-                // Written; they come in the order in which they were sent.
-                let (scope, value) = (rows.raw(row, 6), rows.raw(row, 7))
-                for _ in looks {
-                    defer { next = (next + 1) % looks.count }
-                    let key = looks[next].slot.key
-                    if isAnswered[next] || !value.elementsEqual(key.value.utf8)
-                        || !scope.elementsEqual(key.scope.text.utf8)
-                    {
-                        continue
-                    }
-                    isAnswered[next] = true
-                    changed.append((key, rows.boolean(row, 8)))
-                    if let rest = looks[next].slot.claimed(rows.integer(row, 1)) {
-                        open.append(Work(slot: rest, step: .look))
-                    }
-                    break
-                }
-            } else {
-                let index = Int(rows.integer(row, 0)) - 1
-                isAnswered[index] = true
-                finish(looks[index], Result { try Self.stored(rows, row) })
+            // They come in the order in which they were sent.
+            let (scope, value) = (rows.raw(row, 0), rows.raw(row, 1))
+            for _ in works {
+                defer { next = (next + 1) % works.count }
+                let key = works[next].slot.key
+                guard value.elementsEqual(key.value.utf8), scope.elementsEqual(key.scope.text.utf8) else { continue }
+                isMade[next] = true
+                finish(works[next], claimed: rows.integer(row, 2), isAwaited: rows.boolean(row, 3))
+                break
             }
         }
-        for (index, work) in looks.enumerated() where !isAnswered[index] {
-            switch work.step {
-            case .lookAfter: work.slot.found(nil)
-            case _ where work.slot.claim != nil: open.append(work)
-            default: if let rest = work.slot.absent() { open.append(Work(slot: rest, step: .version)) }
-            }
+        for (index, work) in works.enumerated() where !isMade[index] {
+            open.append(Work(slot: work.slot, step: .look))
         }
     }
 
-    private mutating func finish(_ work: Work, _ found: Result<StoredRecord?, any Error>) {
-        switch found {
-        case .failure(let error): work.slot.fail(error)
-        case .success(let record):
-            if case .lookAfter(let version) = work.step, record?.version.rawValue == UInt64(bitPattern: version) {
-                // It was not there a moment ago; the clock was set back meanwhile.
-                open.append(Work(slot: work.slot, step: Self.firstStep(of: work.slot)))
-            } else {
-                work.slot.found(record)
-            }
-        }
+    private mutating func finish(_ work: Work, claimed version: Int64, isAwaited: Bool) {
+        claims.made += 1
+        changed.append((work.slot.key, isAwaited))
+        guard let (job, rest) = work.slot.claimed() else { return }
+        tell(job, stored: version)
+        if let rest { open.append(Work(slot: rest, step: .look)) }
     }
 
-    private mutating func finish(writes: [Work], isRemoval: Bool, _ rows: PostgreSQLRows) {
+    private mutating func finish(writes: [Work], _ rows: PostgreSQLRows) {
         var isMade = [Bool](repeating: false, count: writes.count)
         for row in 0..<rows.count {
             let index = Int(rows.integer(row, 0)) - 1
             isMade[index] = true
-            changed.append((writes[index].slot.key, rows.boolean(row, 2)))
-            for job in writes[index].slot.jobs { job.stored(rows.integer(row, 1)) }
+            let (version, isAwaited) = (rows.integer(row, 1), rows.boolean(row, 2))
+            if case .replace = writes[index].step {
+                finish(writes[index], claimed: version, isAwaited: isAwaited)
+            } else {
+                changed.append((writes[index].slot.key, isAwaited))
+                for job in writes[index].slot.jobs { tell(job, stored: version) }
+            }
         }
         for (index, work) in writes.enumerated() where !isMade[index] {
             switch work.step {
-            case .update(_, let version), .remove(let version):
+            case .replace: open.append(Work(slot: work.slot, step: .look))
+            case .update(let version), .remove(let version):
                 open.append(Work(slot: work.slot, step: .lookAfter(version)))
-            case .look, .lookAfter, .version: break
+            case .look, .lookAfter, .claim, .version: break
             }
         }
     }

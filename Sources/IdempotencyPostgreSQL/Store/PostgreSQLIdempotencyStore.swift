@@ -125,7 +125,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     ///
     /// - Parameter key: The key.
     public nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
-        guard case .loaded(let found) = try await worker.ask(PostgreSQLJob(load: key)) else { return nil }
+        guard case .loaded(let found) = try await worker.ask(key, .load) else { return nil }
         return found
     }
 
@@ -140,8 +140,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         expecting expected: RecordVersion?,
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
-        let job = PostgreSQLJob(key, expecting: expected, change)
-        guard case .changed(let result) = try await worker.ask(job) else { return .conflict(nil) }
+        let request = PostgreSQLJob.Request(expecting: expected, change)
+        guard case .changed(let result) = try await worker.ask(key, request) else { return .conflict(nil) }
         return result
     }
 }

@@ -1,10 +1,11 @@
 #if PostgreSQL
 internal import Idempotency
 internal import IdempotencySQL
+import Synchronization
 
 /// A call that waits for the database.
 @available(Idempotency 0.1, *)
-struct PostgreSQLJob: Sendable {
+final class PostgreSQLJob: Sendable {
     enum Request: Sendable {
         case load
         case claim(Columns)
@@ -37,23 +38,13 @@ struct PostgreSQLJob: Sendable {
 
     let key: IdempotencyKey
     let request: Request
-    private let answer = OneShot<Result<Answer, any Error>>()
+    private let caller: UnsafeContinuation<Answer, any Error>
+    private let isAnswered = Atomic(false)
 
-    init(load key: IdempotencyKey) {
+    init(_ key: IdempotencyKey, _ request: Request, _ caller: UnsafeContinuation<Answer, any Error>) {
         self.key = key
-        request = .load
-    }
-
-    init(_ key: IdempotencyKey, expecting expected: RecordVersion?, _ change: RecordChange) {
-        self.key = key
-        let version = expected.map { Int64(bitPattern: $0.rawValue) }
-        request =
-            switch (change, version) {
-            case (.write(let record), nil): .claim(Columns(record))
-            case (.write(let record), let version?): .update(Columns(record), over: version)
-            case (.remove, nil): .removeNothing
-            case (.remove, let version?): .remove(version)
-            }
+        self.request = request
+        self.caller = caller
     }
 
     /// A finish or a renewal: a lease may be running out meanwhile.
@@ -72,22 +63,29 @@ struct PostgreSQLJob: Sendable {
         }
     }
 
-    func wait() async throws -> Answer { try await answer.value().get() }
-
-    func fail(_ error: any Error) { answer.fire(.failure(error)) }
-
-    /// The change is made, in this version.
-    func stored(_ version: Int64) {
-        answer.fire(.success(.changed(.stored(RecordVersion(rawValue: UInt64(bitPattern: version))))))
+    /// Lets the caller go on. The first answer counts.
+    func answer(_ result: Result<Answer, any Error>) {
+        if isAnswered.exchange(true, ordering: .relaxed) { return }
+        caller.resume(with: result)
     }
 
-    /// This is there, and hinders the change if one was asked for.
-    func found(_ record: StoredRecord?) {
-        if case .load = request {
-            answer.fire(.success(.loaded(record)))
-        } else {
-            answer.fire(.success(.changed(.conflict(record))))
-        }
+    /// What the caller is told if this is there, and hinders the change if one was asked for.
+    func whenFound(_ record: StoredRecord?) -> Answer {
+        if case .load = request { .loaded(record) } else { .changed(.conflict(record)) }
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension PostgreSQLJob.Request {
+    init(expecting expected: RecordVersion?, _ change: RecordChange) {
+        let version = expected.map { Int64(bitPattern: $0.rawValue) }
+        self =
+            switch (change, version) {
+            case (.write(let record), nil): .claim(PostgreSQLJob.Columns(record))
+            case (.write(let record), let version?): .update(PostgreSQLJob.Columns(record), over: version)
+            case (.remove, nil): .removeNothing
+            case (.remove, let version?): .remove(version)
+            }
     }
 }
 #endif

@@ -9,22 +9,39 @@ internal import IdempotencySQL
 @available(Idempotency 0.1, *)
 final class PostgreSQLLane: Sendable {
     let queue: DispatchQueue
+    /// Signalled when as many calls wait as the connection waits for.
+    let callers = DispatchSemaphore(value: 0)
     private let opener: PostgreSQLOpener
     private let statements: PostgreSQLStatements
+    private let grace: Int64
+    private let onChange: @Sendable ([IdempotencyKey]) -> Void
     // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
     nonisolated(unsafe) private var connection: PostgreSQLConnection?
     nonisolated(unsafe) private var isRaised = false
     nonisolated(unsafe) private var failures = 0
 
-    init(_ number: Int, _ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
+    /// - Parameters:
+    ///   - grace: How long a row that is of no use stays, in microseconds.
+    ///   - onChange: Told of the keys that a transaction changed, once it is committed.
+    init(
+        _ number: Int,
+        _ opener: PostgreSQLOpener,
+        _ statements: PostgreSQLStatements,
+        grace: Int64,
+        onChange: @escaping @Sendable ([IdempotencyKey]) -> Void
+    ) {
         queue = DispatchQueue(label: "idempotency.postgresql.\(number)", qos: .userInitiated)
         self.opener = opener
         self.statements = statements
+        self.grace = grace
+        self.onChange = onChange
     }
 
-    /// Makes sure that there is a connection, as far as can be told without a question to the server.
+    /// Whether there is a connection, as far as can be told without a question to the server.
+    var isConnected: Bool { connection?.isAlive ?? false }
+
+    /// Opens another connection.
     func connect() throws {
-        if let connection, connection.isAlive { return }
         disconnect()
         do {
             connection = try opener.openForCalls()
@@ -43,6 +60,44 @@ final class PostgreSQLLane: Sendable {
     func disconnect() {
         connection = nil
         isRaised = false
+    }
+
+    /// Does what is asked for, and answers.
+    ///
+    /// - Returns: How many keys were claimed, and how many that were to be claimed were there already.
+    func work(_ batch: PostgreSQLBatch) -> (made: Int, refused: Int) {
+        work(batch, by: PostgreSQLDeadline(in: opener.options.statementTimeout * 2))
+    }
+
+    private func work(_ batch: PostgreSQLBatch, by end: PostgreSQLDeadline) -> (made: Int, refused: Int) {
+        var batch = batch
+        var repeats = 0
+        defer { notify(batch.changed.filter(\.isAwaited).map(\.key)) }
+        while true {
+            do {
+                try batch.run(statements, grace: grace, send: send, onChange: onChange)
+                return batch.claims
+            } catch {
+                if error.mayBeRepeated, repeats < 5, !end.isOver {
+                    repeats += 1
+                } else if error.isAboutOneCall, batch.count > 1, !end.isOver {
+                    for single in batch.split() { _ = work(single, by: end) }
+                    return batch.claims
+                } else {
+                    batch.fail(PostgreSQLErrors.error(for: error))
+                    return batch.claims
+                }
+            }
+        }
+    }
+
+    /// Tells other processes of keys that somebody waits for.
+    func notify(_ keys: [IdempotencyKey]) {
+        if keys.isEmpty || !opener.options.preparesStatements { return }
+        var references = PostgreSQLArray(.text)
+        for key in keys { references.append(key.reference) }
+        // A hint: whoever waits polls underneath.
+        _ = try? send([.init(sql: statements.notify, parameters: [.array(references)])])
     }
 
     /// Sends statements as one transaction, and waits for it to be committed.

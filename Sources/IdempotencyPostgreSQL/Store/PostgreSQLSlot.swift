@@ -8,18 +8,36 @@ struct PostgreSQLSlot: Sendable {
     let key: IdempotencyKey
     private(set) var jobs: [PostgreSQLJob]
 
-    init(_ job: PostgreSQLJob) {
+    private init(_ job: PostgreSQLJob) {
         key = job.key
         jobs = [job]
     }
 
-    /// Takes another call for the same key along, if one look can answer both.
+    /// The places of calls, in an order that is the same everywhere, so that two batches never wait for each other.
     ///
-    /// - Returns: Whether it was taken.
-    mutating func join(_ job: PostgreSQLJob) -> Bool {
-        if jobs[0].isUrgent || job.isUrgent { return false }
-        jobs.append(job)
-        return true
+    /// - Parameter jobs: The calls in the order in which they came; those of a key can be answered together.
+    static func slots(for jobs: [PostgreSQLJob]) -> [PostgreSQLSlot] {
+        // Numbers are sorted faster than calls.
+        let order = jobs.indices.map { (digest: jobs[$0].key.digest, index: $0) }.sorted { $0 < $1 }
+        var slots: [PostgreSQLSlot] = []
+        slots.reserveCapacity(jobs.count)
+        for (_, index) in order {
+            let job = jobs[index]
+            // Keys that share a digest are few, and seldom there at all.
+            var place = slots.count
+            while place > 0, Self.precedes(job.key, slots[place - 1].key) { place -= 1 }
+            if place > 0, slots[place - 1].key == job.key {
+                slots[place - 1].jobs.append(job)
+            } else {
+                slots.insert(PostgreSQLSlot(job), at: place)
+            }
+        }
+        return slots
+    }
+
+    private static func precedes(_ one: IdempotencyKey, _ other: IdempotencyKey) -> Bool {
+        if one.digest != other.digest { return one.digest < other.digest }
+        return (one.scope.text, one.value) < (other.scope.text, other.value)
     }
 
     /// The call that writes if nothing is there.
@@ -28,37 +46,22 @@ struct PostgreSQLSlot: Sendable {
         return nil
     }
 
-    /// Everybody learns what is there.
-    func found(_ record: StoredRecord?) {
-        for job in jobs { job.found(record) }
-    }
-
-    func fail(_ error: any Error) {
-        for job in jobs { job.fail(error) }
-    }
-
-    /// Tells the call that wrote.
-    ///
-    /// - Returns: Those that have to look again.
-    func claimed(_ version: Int64) -> PostgreSQLSlot? {
-        var rest = self
+    /// The call that wrote, and those that have to look again.
+    func claimed() -> (PostgreSQLJob, PostgreSQLSlot?)? {
         guard let index = jobs.firstIndex(where: { if case .claim = $0.request { true } else { false } }) else {
-            return self
+            return nil
         }
-        rest.jobs.remove(at: index).stored(version)
-        return rest.jobs.isEmpty ? nil : rest
+        var rest = self
+        let job = rest.jobs.remove(at: index)
+        return (job, rest.jobs.isEmpty ? nil : rest)
     }
 
-    /// Nothing is there, and nobody claims it: who loads learns that.
-    ///
-    /// - Returns: Those that were to remove nothing, and need a version for it.
-    func absent() -> PostgreSQLSlot? {
+    /// Where nothing is, and nobody claims it: those that load, and those that were to remove nothing and need a version for it.
+    func absent() -> ([PostgreSQLJob], PostgreSQLSlot?) {
         var rest = self
-        rest.jobs = []
-        for job in jobs {
-            if case .removeNothing = job.request { rest.jobs.append(job) } else { job.found(nil) }
-        }
-        return rest.jobs.isEmpty ? nil : rest
+        rest.jobs = jobs.filter { if case .removeNothing = $0.request { true } else { false } }
+        let loads = jobs.filter { if case .load = $0.request { true } else { false } }
+        return (loads, rest.jobs.isEmpty ? nil : rest)
     }
 }
 #endif

@@ -1,21 +1,16 @@
 #if PostgreSQL
 internal import IdempotencySQL
 
-/// The statements of a table's store. Each takes arrays, an element a call, so that calls that wait travel together.
+/// The statements of a table's store.
 ///
 /// A version is drawn from the sequence where the row is locked already, never before: or the later of two writers could have
 /// the lower number. The one exception is a row that is not there yet; that is why a row leaves only when it has been of no
 /// use for so long (`grace`) that no statement of then can be under way.
 @available(Idempotency 0.1, *)
 struct PostgreSQLStatements: Sendable {
-    /// What is there, and claims of what is not: scope, key, operation, tenant, principal, state, attempt, held, kept, record
-    /// (`NULL`: only look).
-    ///
-    /// Answers what was found with the call's number, and what was written with its key. A call that is answered by neither
-    /// met another one that was faster. What is found is not locked, and if all is found, nothing is written.
-    let claim: String
-    /// Writes over a version: scope, key, version, state, attempt, held, kept, record. Answers those that were made.
-    let update: String
+    /// The calls of one message, by how many there are of a kind.
+    let many: PostgreSQLCalls
+    let one: PostgreSQLCalls
     /// Removals of a version: scope, key, version, and the grace. Answers those that were made.
     ///
     /// A row that was written lately stays, as an expired one.
@@ -42,44 +37,8 @@ struct PostgreSQLStatements: Sendable {
         let clock = SQLSchema.clock
         let sequence = Self.literal(schema.versionSequence)
         let draw = "nextval(\(sequence))"
-        claim = """
-            WITH looked AS MATERIALIZED (
-                SELECT a.*, c.now, r.version AS found, r.held_until, r.expires_at, r.record AS found_record
-                FROM (SELECT \(clock) AS now) AS c,
-                    unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                        $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[]) WITH ORDINALITY
-                        AS a (scope, key, operation, tenant, principal, state, attempt, held, kept, record, number)
-                    LEFT JOIN \(records) AS r ON r.scope = a.scope AND r.key = a.key
-            ), written AS (
-                INSERT INTO \(records) AS r (scope, key, operation, tenant, principal, state, attempt, version,
-                    written_at, held_until, expires_at, record)
-                SELECT scope, key, operation, tenant, principal, state, attempt, \(draw), now, now + held, now + kept, record
-                FROM looked WHERE record IS NOT NULL AND (found IS NULL OR expires_at <= now)
-                ON CONFLICT (scope, key) DO UPDATE SET
-                    state = EXCLUDED.state, attempt = EXCLUDED.attempt, version = \(draw), record = EXCLUDED.record,
-                    (written_at, held_until, expires_at) = (
-                        SELECT c.now, c.now + EXCLUDED.held_until - EXCLUDED.written_at,
-                            c.now + EXCLUDED.expires_at - EXCLUDED.written_at
-                        FROM (SELECT \(clock) AS now OFFSET 0) AS c
-                    )
-                WHERE r.expires_at <= \(clock)
-                RETURNING scope, key, version, awaited
-            )
-            SELECT number, found, held_until, expires_at, now, found_record, NULL::text, NULL::text, false
-            FROM looked WHERE expires_at > now
-            UNION ALL
-            SELECT NULL, version, NULL, NULL, NULL, NULL, scope, key, awaited FROM written
-            """
-        update = """
-            UPDATE \(records) AS r SET state = a.state, attempt = a.attempt, version = \(draw), record = a.record,
-                (written_at, held_until, expires_at) = (
-                    SELECT c.now, c.now + a.held, c.now + a.kept FROM (SELECT \(clock) AS now OFFSET 0) AS c
-                )
-            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[])
-                WITH ORDINALITY AS a (scope, key, version, state, attempt, held, kept, record, number)
-            WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND r.expires_at > \(clock)
-            RETURNING a.number, r.version, r.awaited
-            """
+        many = PostgreSQLCalls(records: records, draw: draw, areMany: true)
+        one = PostgreSQLCalls(records: records, draw: draw, areMany: false)
         remove = """
             WITH asked AS MATERIALIZED (
                 SELECT a.*, c.now - $4 AS lately

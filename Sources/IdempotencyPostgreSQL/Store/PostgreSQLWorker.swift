@@ -4,61 +4,54 @@ internal import Idempotency
 internal import IdempotencySQL
 import Synchronization
 
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#elseif canImport(Darwin)
-internal import Darwin
-#endif
-
 /// Gathers what many callers ask of a database, and sends together what waits together: a message, a transaction and a flush
 /// serve all of them.
 @available(Idempotency 0.1, *)
 final class PostgreSQLWorker: Sendable {
+    /// What every call looks at: only ever locked for a few instructions, or callers would keep each other.
     private struct State {
-        var urgent: [PostgreSQLJob] = []
-        var others: [PostgreSQLJob] = []
-        /// Keys that are under way: two batches never wait for each other's rows.
-        var underWay: Set<IdempotencyKey> = []
+        /// Calls that no connection has seen yet.
+        var arrivals: [PostgreSQLJob] = []
+        /// How many calls wait in the queue, and how many are under way.
+        var queued = 0
+        var underWay = 0
         var lanes: [LaneState]
         /// How many batches are done, and whether somebody looks that there are more.
         var batches = 0
         var isWatched = false
+        /// Whether most keys that were to be claimed lately were there already.
+        var looksFirst = false
         var isClosed = false
 
-        var waiting: Int { urgent.count + others.count }
+        var waiting: Int { arrivals.count + queued }
     }
 
     private struct LaneState {
         var isAtWork = false
         var isConnected = false
+        /// How many have to wait before it goes on; it sleeps until then, or until its patience is over.
+        var awaited: Int?
         /// Until when no connection is tried, and why.
         var pause: (end: PostgreSQLDeadline, error: any Error)?
     }
 
     /// How many calls may wait. More are refused, rather than kept for longer than their callers are there.
     static let capacity = 100_000
-    /// How many keys share a message, and how many bytes about.
+    /// How many keys share a message, at most.
     private static let batchSize = 128
-    private static let batchBytes = 4 << 20
-    /// How many of those that wait are looked at for a batch.
-    private static let sight = 1024
-
     /// How many have to wait before another connection helps one that is at work: large messages cost less than many.
-    private static let crowd = 64
-    /// How often a connection looks, some ten microseconds apart, whether more calls have come.
-    private static let patience = 4
+    private static let crowd = 16
+    /// How long a connection waits for those that it has just answered to ask again.
+    private static let patience = DispatchTimeInterval.microseconds(200)
     /// How long the first of those that wait may do so before another connection helps.
     private static let delay = DispatchTimeInterval.milliseconds(5)
 
     private let state: Mutex<State>
+    /// For the connections alone, which hold it while they choose what goes next. Locked before ``state``.
+    private let queue = Mutex(PostgreSQLQueue())
     private let watch = DispatchQueue(label: "idempotency.postgresql.watch", qos: .userInitiated)
     private let lanes: [PostgreSQLLane]
-    private let statements: PostgreSQLStatements
-    private let opener: PostgreSQLOpener
-    private let grace: Int64
-    private let onChange: @Sendable ([IdempotencyKey]) -> Void
+    private let options: PostgreSQLOptions
 
     /// - Parameters:
     ///   - grace: How long a row that is of no use stays, in microseconds.
@@ -69,12 +62,11 @@ final class PostgreSQLWorker: Sendable {
         grace: Int64,
         onChange: @escaping @Sendable ([IdempotencyKey]) -> Void
     ) {
-        self.opener = opener
-        self.statements = statements
-        self.grace = grace
-        self.onChange = onChange
-        lanes = (1...opener.options.connections).map { PostgreSQLLane($0, opener, statements) }
-        state = Mutex(State(lanes: Array(repeating: LaneState(), count: opener.options.connections)))
+        options = opener.options
+        lanes = (1...options.connections).map { number in
+            PostgreSQLLane(number, opener, statements, grace: grace, onChange: onChange)
+        }
+        state = Mutex(State(lanes: Array(repeating: LaneState(), count: options.connections)))
     }
 
     /// Connects, so that what is wrong shows at once.
@@ -83,21 +75,37 @@ final class PostgreSQLWorker: Sendable {
     }
 
     /// Does what is asked for, together with what else waits.
-    func ask(_ job: PostgreSQLJob) async throws -> PostgreSQLJob.Answer {
-        let (lane, watched) = try state.withLock { state -> (Int?, Int?) in
-            if state.isClosed { throw PostgreSQLErrors.closed }
-            guard state.waiting < Self.capacity else { throw PostgreSQLErrors.tooManyCalls }
+    nonisolated(nonsending) func ask(
+        _ key: IdempotencyKey,
+        _ request: PostgreSQLJob.Request
+    ) async throws -> PostgreSQLJob.Answer {
+        try await withUnsafeThrowingContinuation { add(PostgreSQLJob(key, request, $0)) }
+    }
+
+    private func add(_ job: PostgreSQLJob) {
+        var lane: Int?
+        var gathering: Int?
+        var watched: Int?
+        let refusal = state.withLock { state -> (any Error)? in
+            if state.isClosed { return PostgreSQLErrors.closed }
+            guard state.waiting < Self.capacity else { return PostgreSQLErrors.tooManyCalls }
             let isAtWork = state.lanes.contains(where: \.isAtWork)
-            let lane = isAtWork && state.waiting < Self.crowd ? nil : Self.freeLane(&state)
-            if lane == nil, !isAtWork, let pause = state.lanes[0].pause { throw pause.error }
-            if job.isUrgent { state.urgent.append(job) } else { state.others.append(job) }
-            if lane != nil || state.isWatched || state.lanes.count == 1 { return (lane, nil) }
-            state.isWatched = true
-            return (nil, state.batches)
+            lane = isAtWork && state.waiting < Self.crowd ? nil : Self.freeLane(&state)
+            if lane == nil, !isAtWork, let pause = state.lanes[0].pause { return pause.error }
+            state.arrivals.append(job)
+            let waiting = state.waiting
+            gathering = state.lanes.firstIndex { $0.awaited.map { $0 <= waiting } ?? false }
+            if let gathering { state.lanes[gathering].awaited = nil }
+            if lane == nil, !state.isWatched, state.lanes.count > 1 {
+                state.isWatched = true
+                watched = state.batches
+            }
+            return nil
         }
+        if let refusal { job.answer(.failure(refusal)) }
+        if let gathering { lanes[gathering].callers.signal() }
         if let lane { start(lane) }
         if let watched { watch.asyncAfter(deadline: .now() + Self.delay) { self.look(since: watched) } }
-        return try await job.wait()
     }
 
     /// Lets another connection help if none has come back to those that wait: one key that is locked holds up no other.
@@ -124,24 +132,24 @@ final class PostgreSQLWorker: Sendable {
         }
     }
 
-    /// Ends what is under way and disconnects; what waits fails.
-    func close() async {
-        let waiting = state.withLock { state in
-            state.isClosed = true
-            defer { (state.urgent, state.others) = ([], []) }
-            return state.urgent + state.others
+    /// Tells other processes of keys that a handler's transaction has changed.
+    func announce(_ keys: [IdempotencyKey]) {
+        let number = lanes.count - 1
+        lanes[number].queue.async {
+            if (try? self.connect(number)) != nil { self.lanes[number].notify(keys) }
         }
-        for job in waiting { job.fail(PostgreSQLErrors.closed) }
-        for number in lanes.indices { try? await disconnect(number) }
     }
 
-    private func disconnect(_ number: Int) async throws {
-        let answer = OneShot<Void>()
-        lanes[number].queue.async {
-            self.lanes[number].disconnect()
-            answer.fire(())
+    /// Ends what is under way and disconnects; what waits fails.
+    func close() async {
+        let waiting = queue.withLock { queue in
+            state.withLock { state in
+                state.isClosed = true
+                return Self.removeAll(&queue, &state)
+            }
         }
-        await answer.value()
+        for job in waiting { job.answer(.failure(PostgreSQLErrors.closed)) }
+        for number in lanes.indices { try? await onQueue(number) { self.lanes[number].disconnect() } }
     }
 
     private func onQueue<Value: Sendable>(_ number: Int, _ body: @escaping @Sendable () throws -> Value) async throws
@@ -169,9 +177,15 @@ final class PostgreSQLWorker: Sendable {
         lanes[number].queue.async { self.work(number) }
     }
 
+    private static func removeAll(_ queue: inout PostgreSQLQueue, _ state: inout State) -> [PostgreSQLJob] {
+        defer { (state.arrivals, state.queued) = ([], 0) }
+        return queue.removeAll() + state.arrivals
+    }
+
     // MARK: On a lane's queue
 
     private func connect(_ number: Int) throws {
+        if lanes[number].isConnected { return }
         if state.withLock({ $0.isClosed }) { throw PostgreSQLErrors.closed }
         do {
             try lanes[number].connect()
@@ -193,138 +207,90 @@ final class PostgreSQLWorker: Sendable {
     private func work(_ number: Int) {
         var lastCount = 0
         while true {
-            gather(lastCount)
+            gather(number, lastCount)
             do {
                 try connect(number)
             } catch {
                 giveUp(number, error)
                 return
             }
-            let slots = state.withLock { state in
-                let slots = Self.take(&state)
-                if slots.isEmpty { state.lanes[number].isAtWork = false }
-                return slots
-            }
-            if slots.isEmpty { return }
-            lastCount = slots.count
-            work(PostgreSQLBatch(slots), lanes[number])
-            let another = state.withLock { state -> Int? in
-                for slot in slots { state.underWay.remove(slot.key) }
+            guard let (jobs, looksFirst) = take(number) else { return }
+            lastCount = jobs.count
+            let claims = lanes[number].work(PostgreSQLBatch(jobs, looksFirst: looksFirst))
+            queue.withLock { $0.finish(jobs) }
+            state.withLock { state in
+                state.underWay -= jobs.count
                 state.batches += 1
-                // This one goes on anyway.
-                return state.waiting < Self.crowd ? nil : Self.freeLane(&state)
+                if claims.made != claims.refused { state.looksFirst = claims.refused > claims.made }
             }
-            if let another { start(another) }
         }
     }
 
     /// Those who were answered together ask again together, a moment later. To wait for them costs less than a message for the
     /// first few, and another one for the others.
-    private func gather(_ lastCount: Int) {
+    private func gather(_ number: Int, _ lastCount: Int) {
         // A few lose more by waiting.
         guard lastCount >= 8 else { return }
-        for _ in 0..<Self.patience {
-            if state.withLock({ $0.waiting }) * 2 >= lastCount { return }
-            usleep(20)
+        let waits = state.withLock { state in
+            let share = (state.waiting + state.underWay + lastCount) / state.lanes.count
+            if state.waiting >= share { return false }
+            state.lanes[number].awaited = share
+            return true
+        }
+        if !waits || lanes[number].callers.wait(timeout: .now() + Self.patience) == .success { return }
+        let isSignalled = state.withLock { state in
+            defer { state.lanes[number].awaited = nil }
+            return state.lanes[number].awaited == nil
+        }
+        if isSignalled { lanes[number].callers.wait() }
+    }
+
+    /// What a connection does next; `nil`: nothing, and it is not at work any more.
+    private func take(_ number: Int) -> (jobs: [PostgreSQLJob], looksFirst: Bool)? {
+        var another: Int?
+        defer { if let another { start(another) } }
+        return queue.withLock { queue in
+            while true {
+                let (arrivals, share) = state.withLock { state in
+                    let arrivals = state.arrivals
+                    state.arrivals = []
+                    // Each has its part, so that one is busy while the other's callers are.
+                    let count = arrivals.count + state.queued + state.underWay
+                    return (arrivals, (count + state.lanes.count - 1) / state.lanes.count)
+                }
+                for job in arrivals { queue.append(job) }
+                let jobs = queue.take(keys: min(max(share, Self.crowd), Self.batchSize))
+                let isOver = state.withLock { state in
+                    state.queued = queue.waiting
+                    state.underWay += jobs.count
+                    if state.waiting >= Self.crowd { another = Self.freeLane(&state) }
+                    if !jobs.isEmpty || !state.arrivals.isEmpty { return false }
+                    state.lanes[number].isAtWork = false
+                    return true
+                }
+                if isOver { return nil }
+                if !jobs.isEmpty { return (jobs, state.withLock { $0.looksFirst }) }
+            }
         }
     }
 
     /// There is no connection. What waits is left to the others if one of them has one, and fails otherwise.
     private func giveUp(_ number: Int, _ error: any Error) {
-        let (another, orphans) = state.withLock { state -> (Int?, [PostgreSQLJob]) in
-            state.lanes[number].isAtWork = false
-            state.lanes[number].isConnected = false
-            if state.waiting == 0 { return (nil, []) }
-            if state.lanes.contains(where: { $0.isAtWork && $0.isConnected }) { return (nil, []) }
-            if let another = state.lanes.indices.first(where: {
-                state.lanes[$0].isConnected && !state.lanes[$0].isAtWork
-            }) {
-                state.lanes[another].isAtWork = true
-                return (another, [])
+        let (another, orphans) = queue.withLock { queue in
+            state.withLock { state -> (Int?, [PostgreSQLJob]) in
+                state.lanes[number].isAtWork = false
+                state.lanes[number].isConnected = false
+                if state.waiting == 0 { return (nil, []) }
+                if state.lanes.contains(where: { $0.isAtWork && $0.isConnected }) { return (nil, []) }
+                if let another = state.lanes.firstIndex(where: { $0.isConnected && !$0.isAtWork }) {
+                    state.lanes[another].isAtWork = true
+                    return (another, [])
+                }
+                return (nil, Self.removeAll(&queue, &state))
             }
-            defer { (state.urgent, state.others) = ([], []) }
-            return (nil, state.urgent + state.others)
         }
         if let another { start(another) }
-        for job in orphans { job.fail(error) }
-    }
-
-    /// What goes next: finishes and renewals first, each key once, none that is under way.
-    private static func take(_ state: inout State) -> [PostgreSQLSlot] {
-        var slots: [PostgreSQLSlot] = []
-        var places: [IdempotencyKey: Int] = [:]
-        var bytes = 0
-        func take(_ jobs: inout [PostgreSQLJob]) {
-            var left: [PostgreSQLJob] = []
-            var seen = 0
-            for job in jobs.prefix(sight) {
-                if slots.count == batchSize || bytes > batchBytes { break }
-                seen += 1
-                if state.underWay.contains(job.key) {
-                    left.append(job)
-                } else if let place = places[job.key] {
-                    if !slots[place].join(job) { left.append(job) } else { bytes += job.size }
-                } else {
-                    places[job.key] = slots.count
-                    slots.append(PostgreSQLSlot(job))
-                    bytes += job.size
-                }
-            }
-            jobs.replaceSubrange(0..<seen, with: left)
-        }
-        var (urgent, others) = (state.urgent, state.others)
-        (state.urgent, state.others) = ([], [])
-        take(&urgent)
-        take(&others)
-        (state.urgent, state.others) = (urgent, others)
-        state.underWay.formUnion(slots.map(\.key))
-        return slots
-    }
-
-    private func work(_ batch: PostgreSQLBatch, _ lane: PostgreSQLLane) {
-        let end = PostgreSQLDeadline(in: opener.options.statementTimeout * 2)
-        work(batch, lane, by: end)
-    }
-
-    private func work(_ batch: PostgreSQLBatch, _ lane: PostgreSQLLane, by end: PostgreSQLDeadline) {
-        var batch = batch
-        var repeats = 0
-        defer { notify(batch.changed, lane) }
-        while true {
-            do {
-                try batch.run(statements, grace: grace, send: lane.send, onChange: onChange)
-                return
-            } catch {
-                if error.mayBeRepeated, repeats < 5, !end.isOver {
-                    repeats += 1
-                } else if error.isAboutOneCall, batch.count > 1, !end.isOver {
-                    for single in batch.split() { work(single, lane, by: end) }
-                    return
-                } else {
-                    batch.fail(PostgreSQLErrors.error(for: error))
-                    return
-                }
-            }
-        }
-    }
-
-    /// Tells other processes of keys that a handler's transaction has changed.
-    func announce(_ keys: [IdempotencyKey]) {
-        let number = lanes.count - 1
-        lanes[number].queue.async {
-            guard (try? self.connect(number)) != nil else { return }
-            self.notify(keys.map { ($0, true) }, self.lanes[number])
-        }
-    }
-
-    /// Tells other processes of keys that somebody waits for.
-    private func notify(_ changed: [(key: IdempotencyKey, isAwaited: Bool)], _ lane: PostgreSQLLane) {
-        let keys = changed.filter(\.isAwaited).map(\.key)
-        if keys.isEmpty || !opener.options.preparesStatements { return }
-        var references = PostgreSQLArray(.text)
-        for key in keys { references.append(key.reference) }
-        // A hint: whoever waits polls underneath.
-        _ = try? lane.send([.init(sql: statements.notify, parameters: [.array(references)])])
+        for job in orphans { job.answer(.failure(error)) }
     }
 }
 #endif
