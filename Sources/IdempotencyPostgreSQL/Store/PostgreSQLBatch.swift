@@ -195,7 +195,7 @@ struct PostgreSQLBatch {
         return [scopes, values, numbers[0], states, numbers[1], numbers[2], numbers[3], records]
     }
 
-    private static func write(of work: Work) -> (PostgreSQLJob.Columns, over: Int64)? {
+    private static func write(of work: Work) -> (RecordColumns, over: Int64)? {
         switch work.step {
         case .replace(let version): work.slot.claim.map { ($0, version) }
         case .update(let version):

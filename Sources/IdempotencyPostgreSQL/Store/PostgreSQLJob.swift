@@ -8,32 +8,16 @@ import Synchronization
 final class PostgreSQLJob: Sendable {
     enum Request: Sendable {
         case load
-        case claim(Columns)
+        case claim(RecordColumns)
         /// A removal that expects nothing.
         case removeNothing
-        case update(Columns, over: Int64)
+        case update(RecordColumns, over: Int64)
         case remove(Int64)
     }
 
     enum Answer: Sendable {
         case loaded(StoredRecord?)
         case changed(CheckAndSetResult)
-    }
-
-    /// What a write puts into a row. Encoded by the caller, so that the connection's thread need not.
-    struct Columns: Sendable {
-        let state: String
-        let attempt: Int64
-        let held: Int64
-        let kept: Int64
-        let record: [UInt8]
-
-        init(_ record: IdempotencyRecord) {
-            state = RecordColumns.state(of: record)
-            attempt = Int64(record.attempt)
-            (held, kept) = RecordColumns.spans(of: record)
-            self.record = record.encoded()
-        }
     }
 
     let key: IdempotencyKey
@@ -81,8 +65,8 @@ extension PostgreSQLJob.Request {
         let version = expected.map { Int64(bitPattern: $0.rawValue) }
         self =
             switch (change, version) {
-            case (.write(let record), nil): .claim(PostgreSQLJob.Columns(record))
-            case (.write(let record), let version?): .update(PostgreSQLJob.Columns(record), over: version)
+            case (.write(let record), nil): .claim(RecordColumns(record))
+            case (.write(let record), let version?): .update(RecordColumns(record), over: version)
             case (.remove, nil): .removeNothing
             case (.remove, let version?): .remove(version)
             }

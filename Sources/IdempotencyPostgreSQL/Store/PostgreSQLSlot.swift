@@ -1,5 +1,6 @@
 #if PostgreSQL
 internal import Idempotency
+internal import IdempotencySQL
 
 /// A key's place in a batch: one write, or calls that want to know what is there, and of which the first one that claims
 /// may write.
@@ -41,7 +42,7 @@ struct PostgreSQLSlot: Sendable {
     }
 
     /// The call that writes if nothing is there.
-    var claim: PostgreSQLJob.Columns? {
+    var claim: RecordColumns? {
         for case .claim(let columns) in jobs.lazy.map(\.request) { return columns }
         return nil
     }

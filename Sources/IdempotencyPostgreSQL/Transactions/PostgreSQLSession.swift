@@ -79,7 +79,7 @@ final class PostgreSQLSession: SQLSession {
         writing record: IdempotencyRecord,
         over expected: RecordVersion
     ) async throws -> CheckAndSetResult {
-        let parameters = finishParameters(key, PostgreSQLJob.Columns(record), Int64(bitPattern: expected.rawValue))
+        let parameters = finishParameters(key, RecordColumns(record), Int64(bitPattern: expected.rawValue))
         switch await seat.run({ self.finish(parameters) }) {
         case .committed(let version, let isAwaited):
             store.announce(key, isAwaited: isAwaited)
@@ -214,7 +214,7 @@ final class PostgreSQLSession: SQLSession {
         close(Self.over)
     }
 
-    private func finishParameters(_ key: IdempotencyKey, _ columns: PostgreSQLJob.Columns, _ expected: Int64)
+    private func finishParameters(_ key: IdempotencyKey, _ columns: RecordColumns, _ expected: Int64)
         -> [PostgreSQLParameter]
     {
         [

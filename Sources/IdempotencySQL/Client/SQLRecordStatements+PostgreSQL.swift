@@ -28,9 +28,9 @@ extension SQLRecordStatements {
     ) -> SQLStatement {
         let writing: SQLStatement =
             switch (change, expected) {
-            case (.write(let record), nil): "written AS (\(insertOnPostgreSQL(key, spans(of: record))))"
+            case (.write(let record), nil): "written AS (\(insertOnPostgreSQL(key, RecordColumns(record))))"
             case (.write(let record), let expected?):
-                "written AS (\(updateOnPostgreSQL(key, spans(of: record), over: expected)))"
+                "written AS (\(updateOnPostgreSQL(key, RecordColumns(record), over: expected)))"
             case (.remove, let expected?): removeOnPostgreSQL(key, expected)
             case (.remove, nil):
                 """
@@ -48,28 +48,29 @@ extension SQLRecordStatements {
             """
     }
 
-    private func insertOnPostgreSQL(_ key: IdempotencyKey, _ spans: RecordColumns) -> SQLStatement {
+    private func insertOnPostgreSQL(_ key: IdempotencyKey, _ columns: RecordColumns) -> SQLStatement {
         """
         INSERT INTO \(records) AS there
             (scope, key, operation, tenant, principal, state, attempt, version, written_at, held_until, expires_at, record)
         VALUES (\(key.scope.text), \(key.value), \(key.scope.operation), \(key.scope.tenant), \(key.scope.principal),
-            \(spans.state), \(spans.attempt), \(nextVersion), \(now), \(end(spans.heldUntil)), \(end(spans.expiresAt)),
-            \(spans.record))
+            \(columns.state), \(columns.attempt), \(nextVersion), \(now), \(now) + \(columns.held), \(now) + \(columns.kept),
+            \(columns.record))
         ON CONFLICT (scope, key) DO UPDATE SET
             state = EXCLUDED.state, attempt = EXCLUDED.attempt, version = \(nextVersion),
-            written_at = \(now), held_until = \(end(spans.heldUntil)), expires_at = \(end(spans.expiresAt)),
+            written_at = \(now), held_until = \(now) + \(columns.held), expires_at = \(now) + \(columns.kept),
             record = EXCLUDED.record
         WHERE there.expires_at <= \(now) OR there.state = 'removed'
         RETURNING version
         """
     }
 
-    private func updateOnPostgreSQL(_ key: IdempotencyKey, _ spans: RecordColumns, over expected: Int64) -> SQLStatement
+    private func updateOnPostgreSQL(_ key: IdempotencyKey, _ columns: RecordColumns, over expected: Int64)
+        -> SQLStatement
     {
         """
-        UPDATE \(records) SET state = \(spans.state), attempt = \(spans.attempt), version = \(nextVersion),
-            written_at = \(now), held_until = \(end(spans.heldUntil)), expires_at = \(end(spans.expiresAt)),
-            record = \(spans.record)
+        UPDATE \(records) SET state = \(columns.state), attempt = \(columns.attempt), version = \(nextVersion),
+            written_at = \(now), held_until = \(now) + \(columns.held), expires_at = \(now) + \(columns.kept),
+            record = \(columns.record)
         WHERE \(isAt(key)) AND version = \(expected) AND \(isThere)
         RETURNING version
         """

@@ -17,8 +17,8 @@ extension SQLRecordStatements {
             "UPDATE \(meta) SET last_version = max(last_version, \(now)) + 1 WHERE \(matches) RETURNING last_version"
         let made: [SQLStatement] =
             switch (change, expected) {
-            case (.write(let record), nil): [insertOnSQLite(key, spans(of: record))]
-            case (.write(let record), let expected?): [updateOnSQLite(key, spans(of: record), over: expected)]
+            case (.write(let record), nil): [insertOnSQLite(key, RecordColumns(record))]
+            case (.write(let record), let expected?): [updateOnSQLite(key, RecordColumns(record), over: expected)]
             case (.remove, let expected?):
                 ["DELETE FROM \(records) WHERE \(isAt(key)) AND version = \(expected) AND \(isThere)"]
             case (.remove, nil): []
@@ -28,13 +28,13 @@ extension SQLRecordStatements {
 
     private var lastVersion: SQLStatement { "(SELECT last_version FROM \(meta))" }
 
-    private func insertOnSQLite(_ key: IdempotencyKey, _ spans: RecordColumns) -> SQLStatement {
+    private func insertOnSQLite(_ key: IdempotencyKey, _ columns: RecordColumns) -> SQLStatement {
         """
         INSERT INTO \(records)
             (scope, key, operation, tenant, principal, state, attempt, version, written_at, held_until, expires_at, record)
         VALUES (\(key.scope.text), \(key.value), \(key.scope.operation), \(key.scope.tenant), \(key.scope.principal),
-            \(spans.state), \(spans.attempt), \(lastVersion), \(now), \(end(spans.heldUntil)), \(end(spans.expiresAt)),
-            \(spans.record))
+            \(columns.state), \(columns.attempt), \(lastVersion), \(now), \(now) + \(columns.held), \(now) + \(columns.kept),
+            \(columns.record))
         ON CONFLICT (scope, key) DO UPDATE SET
             state = excluded.state, attempt = excluded.attempt, version = excluded.version,
             written_at = excluded.written_at, held_until = excluded.held_until, expires_at = excluded.expires_at,
@@ -43,11 +43,11 @@ extension SQLRecordStatements {
         """
     }
 
-    private func updateOnSQLite(_ key: IdempotencyKey, _ spans: RecordColumns, over expected: Int64) -> SQLStatement {
+    private func updateOnSQLite(_ key: IdempotencyKey, _ columns: RecordColumns, over expected: Int64) -> SQLStatement {
         """
-        UPDATE \(records) SET state = \(spans.state), attempt = \(spans.attempt), version = \(lastVersion),
-            written_at = \(now), held_until = \(end(spans.heldUntil)), expires_at = \(end(spans.expiresAt)),
-            record = \(spans.record)
+        UPDATE \(records) SET state = \(columns.state), attempt = \(columns.attempt), version = \(lastVersion),
+            written_at = \(now), held_until = \(now) + \(columns.held), expires_at = \(now) + \(columns.kept),
+            record = \(columns.record)
         WHERE \(isAt(key)) AND version = \(expected) AND \(isThere)
         """
     }

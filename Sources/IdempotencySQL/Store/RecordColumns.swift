@@ -1,33 +1,32 @@
 package import Idempotency
 
-/// A record as the columns of its row: what a write puts there.
+/// A record as the columns of its row: what a write puts there, with spans where the row has times by the database's clock.
 ///
-/// Times are microseconds since 1970. A span is rounded up, so that a lease never holds for less than was asked for.
+/// Spans are in microseconds, rounded up, so that a lease never holds for less than was asked for. One without end is 2⁶²: no
+/// sum with a time overflows.
 @available(Idempotency 0.1, *)
 package struct RecordColumns: Sendable {
     package let state: String
     package let attempt: Int64
-    package let version: Int64
-    package let writtenAt: Int64
-    package let heldUntil: Int64
-    /// The greatest number there is: never.
-    package let expiresAt: Int64
+    /// For how long the lease, or a finished record's retention, holds.
+    package let held: Int64
+    /// For how long the record is kept.
+    package let kept: Int64
     package let record: [UInt8]
 
-    /// The columns of a record that is written now.
-    ///
-    /// - Parameters:
-    ///   - record: The record.
-    ///   - version: The version of the write.
-    ///   - now: The database's time, in microseconds since 1970.
-    package init(_ record: IdempotencyRecord, version: Int64, now: Int64) {
+    /// The columns of a record that is to be written. It is encoded here, by the caller, so that the database's thread need not.
+    package init(_ record: IdempotencyRecord) {
         let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
-        state = Self.state(of: record)
+        state =
+            switch record.state {
+            case .pending: "pending"
+            case .done: "done"
+            case .failed(.retryable): "retryable"
+            case .failed: "failed"
+            }
         attempt = Int64(record.attempt)
-        self.version = version
-        writtenAt = now
-        heldUntil = Self.end(of: span, from: now)
-        expiresAt = record.isPending ? Self.end(of: record.retentionNanoseconds, from: heldUntil) : heldUntil
+        held = min(Self.end(of: span, from: 0), Self.endless)
+        kept = record.isPending ? min(Self.end(of: record.retentionNanoseconds, from: held), Self.endless) : held
         self.record = record.encoded()
     }
 
@@ -54,30 +53,11 @@ package struct RecordColumns: Sendable {
         )
     }
 
-    /// For how long a record that is written is held, and until when after the write it is kept, in microseconds.
-    ///
-    /// For a database that adds them to its own clock: a span without end is 2⁶², so that no sum overflows.
-    package static func spans(of record: IdempotencyRecord) -> (held: Int64, kept: Int64) {
-        let span = record.isPending ? record.leaseNanoseconds : record.retentionNanoseconds
-        let held = min(end(of: span, from: 0), endless)
-        return (held, record.isPending ? min(end(of: record.retentionNanoseconds, from: held), endless) : held)
-    }
-
     private static let endless: Int64 = 1 << 62
 
     private static func end(of span: Nanoseconds, from start: Int64) -> Int64 {
         if span == .max { return .max }
         return start.addingClamped(span / 1000 + (span % 1000 == 0 ? 0 : 1))
-    }
-
-    /// What stands in the column `state`.
-    package static func state(of record: IdempotencyRecord) -> String {
-        switch record.state {
-        case .pending: "pending"
-        case .done: "done"
-        case .failed(.retryable): "retryable"
-        case .failed: "failed"
-        }
     }
 }
 

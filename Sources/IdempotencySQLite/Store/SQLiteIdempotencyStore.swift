@@ -145,9 +145,8 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         expecting expected: RecordVersion?,
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
-        guard case .changed(let result) = try await worker.ask(.checkAndSet(key, expecting: expected, change)) else {
-            return .conflict(nil)
-        }
+        let write = SQLiteRecords.Write(key: key, expected: expected, change: change)
+        guard case .changed(let result) = try await worker.ask(.write(write)) else { return .conflict(nil) }
         return result
     }
 }

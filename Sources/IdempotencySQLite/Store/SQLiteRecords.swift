@@ -7,10 +7,17 @@ internal import IdempotencySQL
 @available(Idempotency 0.1, *)
 struct SQLiteRecords {
     /// What a write is to do to a key.
-    struct Write {
+    struct Write: Sendable {
         let key: IdempotencyKey
         let expected: RecordVersion?
-        let change: RecordChange
+        /// `nil`: the record is to be removed.
+        let columns: RecordColumns?
+
+        init(key: IdempotencyKey, expected: RecordVersion?, change: RecordChange) {
+            self.key = key
+            self.expected = expected
+            columns = if case .write(let record) = change { RecordColumns(record) } else { nil }
+        }
     }
 
     let connection: SQLiteConnection
@@ -41,15 +48,11 @@ struct SQLiteRecords {
     ///
     /// - Returns: Whether it was made.
     func make(_ write: Write, version: Int64, _ now: Int64) throws(SQLiteFailure) -> Bool {
-        switch (write.change, write.expected) {
-        case (.write(let record), nil):
-            return try insert(write.key, RecordColumns(record, version: version, now: now), now)
-        case (.write(let record), let expected?):
-            return try update(write.key, RecordColumns(record, version: version, now: now), over: expected, now)
-        case (.remove, let expected?):
-            return try remove(write.key, expected, now)
-        case (.remove, nil):
-            return try !isThere(write.key, now)
+        switch (write.columns, write.expected) {
+        case (let columns?, nil): try insert(write.key, columns, version, now)
+        case (let columns?, let expected?): try update(write.key, columns, over: expected, version, now)
+        case (nil, let expected?): try remove(write.key, expected, now)
+        case (nil, nil): try !isThere(write.key, now)
         }
     }
 
@@ -65,11 +68,16 @@ struct SQLiteRecords {
         return RecordVersion(rawValue: UInt64(bitPattern: version))
     }
 
-    private func insert(_ key: IdempotencyKey, _ columns: RecordColumns, _ now: Int64) throws(SQLiteFailure) -> Bool {
+    private func insert(
+        _ key: IdempotencyKey,
+        _ columns: RecordColumns,
+        _ version: Int64,
+        _ now: Int64
+    ) throws(SQLiteFailure) -> Bool {
         let statement = try connection.statement(sql.insert)
         try statement.bind(key.scope.text, at: 1)
         try statement.bind(key.value, at: 2)
-        try bind(columns, to: statement, now)
+        try bind(columns, to: statement, version, now)
         try statement.bind(key.scope.operation, at: 10)
         try statement.bind(key.scope.tenant, at: 11)
         try statement.bind(key.scope.principal, at: 12)
@@ -81,25 +89,31 @@ struct SQLiteRecords {
         _ key: IdempotencyKey,
         _ columns: RecordColumns,
         over expected: RecordVersion,
+        _ version: Int64,
         _ now: Int64
     ) throws(SQLiteFailure) -> Bool {
         let statement = try connection.statement(sql.update)
         try statement.bind(key.scope.text, at: 1)
         try statement.bind(key.value, at: 2)
-        try bind(columns, to: statement, now)
+        try bind(columns, to: statement, version, now)
         try statement.bind(Int64(bitPattern: expected.rawValue), at: 10)
         try statement.run()
         return connection.changes > 0
     }
 
-    private func bind(_ columns: RecordColumns, to statement: SQLiteStatement, _ now: Int64) throws(SQLiteFailure) {
+    private func bind(
+        _ columns: RecordColumns,
+        to statement: SQLiteStatement,
+        _ version: Int64,
+        _ now: Int64
+    ) throws(SQLiteFailure) {
         try statement.bind(columns.state, at: 3)
         try statement.bind(columns.attempt, at: 4)
-        try statement.bind(columns.version, at: 5)
+        try statement.bind(version, at: 5)
         // When it is written, and what has expired by then.
-        try statement.bind(columns.writtenAt, at: 6)
-        try statement.bind(columns.heldUntil, at: 7)
-        try statement.bind(columns.expiresAt, at: 8)
+        try statement.bind(now, at: 6)
+        try statement.bind(now.addingClamped(columns.held), at: 7)
+        try statement.bind(now.addingClamped(columns.kept), at: 8)
         try statement.bind(columns.record, at: 9)
     }
 

@@ -1,5 +1,4 @@
 #if SQLite
-internal import CSQLite
 internal import Dispatch
 internal import Idempotency
 internal import IdempotencySQL
@@ -9,53 +8,32 @@ import Synchronization
 /// the disk serves all of them.
 @available(Idempotency 0.1, *)
 final class SQLiteWorker: Sendable {
-    /// What a caller asks for.
-    enum Request: Sendable {
-        case load(IdempotencyKey)
-        case checkAndSet(IdempotencyKey, expecting: RecordVersion?, RecordChange)
-        /// Runs a handler, and writes what it says.
-        case effects(Effects)
-    }
-
-    /// A handler that runs on the worker's thread, within a transaction that holds the write lock.
-    ///
-    /// Returns what is to be written after its effects; `nil`: nothing, and its effects are undone. What it throws undoes
-    /// them too.
-    typealias Effects = @Sendable (SQLiteConnection) throws -> SQLiteRecords.Write?
-
-    enum Answer: Sendable {
-        case loaded(StoredRecord?)
-        case changed(CheckAndSetResult)
-    }
-
-    private struct Job: Sendable {
-        let request: Request
-        let answer = OneShot<Result<Answer, any Error>>()
-
-        /// A handler, a finish or a renewal: a lease may be running out meanwhile.
-        var isUrgent: Bool {
-            switch request {
-            case .checkAndSet(_, .some, _), .effects: true
-            case .load, .checkAndSet: false
-            }
-        }
-    }
-
     private struct State {
-        var urgent: [Job] = []
-        var others: [Job] = []
+        /// Finishes and renewals go first: a lease may be running out meanwhile.
+        var urgent: [SQLiteJob] = []
+        var others: [SQLiteJob] = []
         var isAtWork = false
+        /// How many have to wait before the queue goes on; it sleeps until then, or until its patience is over.
+        var awaited: Int?
+        /// Whether most keys that were to be claimed lately were there already.
+        var looksFirst = false
         var isClosed = false
         var isWatching = false
+
+        var waiting: Int { urgent.count + others.count }
     }
 
     /// How many calls may wait. More are refused, rather than kept for longer than their callers are there.
     static let capacity = 100_000
     /// How many calls share a transaction.
     static let batchSize = 256
+    /// How long the queue waits for those that it has just answered to ask again.
+    private static let patience = DispatchTimeInterval.microseconds(100)
 
     let queue = DispatchQueue(label: "idempotency.sqlite", qos: .userInitiated)
     private let state = Mutex(State())
+    /// Signalled when as many calls wait as the queue waits for.
+    private let callers = DispatchSemaphore(value: 0)
     let clock: @Sendable () -> Int64
     let onChange: @Sendable ([IdempotencyKey]) -> Void
     private let onForeignChange: @Sendable () -> Void
@@ -71,6 +49,11 @@ final class SQLiteWorker: Sendable {
         let reopened = try reopen()
         records = reopened
         return reopened
+    }
+
+    /// Opens the file again, if it is one: after a commit that failed the connection may have lost track of it. On the queue.
+    func reopenIfPossible() {
+        if let reopen { records = try? reopen() }
     }
 
     /// - Parameters:
@@ -101,17 +84,27 @@ final class SQLiteWorker: Sendable {
     }
 
     /// Does what is asked for, together with what else waits.
-    func ask(_ request: Request) async throws -> Answer {
-        let job = Job(request: request)
-        let starts = try state.withLock { state in
-            if state.isClosed { throw SQLiteErrors.closed }
-            guard state.urgent.count + state.others.count < Self.capacity else { throw SQLiteErrors.tooManyCalls }
+    nonisolated(nonsending) func ask(_ request: SQLiteJob.Request) async throws -> SQLiteJob.Answer {
+        try await withUnsafeThrowingContinuation { add(SQLiteJob(request, $0)) }
+    }
+
+    private func add(_ job: SQLiteJob) {
+        var (starts, isEnough) = (false, false)
+        let refusal = state.withLock { state -> (any Error)? in
+            if state.isClosed { return SQLiteErrors.closed }
+            guard state.waiting < Self.capacity else { return SQLiteErrors.tooManyCalls }
             if job.isUrgent { state.urgent.append(job) } else { state.others.append(job) }
-            defer { state.isAtWork = true }
-            return !state.isAtWork
+            starts = !state.isAtWork
+            state.isAtWork = true
+            if let awaited = state.awaited, awaited <= state.waiting {
+                state.awaited = nil
+                isEnough = true
+            }
+            return nil
         }
-        if starts { queue.async { self.work() } }
-        return try await job.answer.value().get()
+        if let refusal { job.answer(.failure(refusal)) }
+        if starts { queue.async { self.work(0) } }
+        if isEnough { callers.signal() }
     }
 
     /// Does something else with the database, between two transactions.
@@ -129,7 +122,7 @@ final class SQLiteWorker: Sendable {
     }
 
     /// How many calls wait.
-    var waitingCalls: Int { state.withLock { $0.urgent.count + $0.others.count } }
+    var waitingCalls: Int { state.withLock { $0.waiting } }
 
     /// Looks, for as long as somebody waits for a change, whether another process has committed one.
     func watchOtherProcesses() {
@@ -144,7 +137,7 @@ final class SQLiteWorker: Sendable {
     func close() async {
         state.withLock { $0.isClosed = true }
         try? await onQueue {
-            while self.workOnce() {}
+            while self.workOnce() != nil {}
             self.records = nil
             self.reopen = nil
         }
@@ -174,161 +167,66 @@ final class SQLiteWorker: Sendable {
     }
 
     /// Does a batch of what waits, and then lets others have their turn.
-    private func work() {
-        if workOnce() { queue.async { self.work() } }
+    ///
+    /// - Parameter writes: How many calls shared the last commit.
+    private func work(_ writes: Int) {
+        gather(writes)
+        if let writes = workOnce() { queue.async { self.work(writes) } }
     }
 
-    /// Does a batch of what waits. `false`: nothing does.
-    private func workOnce() -> Bool {
-        let batch = state.withLock { state -> [Job] in
-            var batch = Array(state.urgent.prefix(Self.batchSize))
-            state.urgent.removeFirst(batch.count)
-            let more = state.others.prefix(Self.batchSize - batch.count)
-            batch += more
-            state.others.removeFirst(more.count)
-            if batch.isEmpty { state.isAtWork = false }
-            return batch
+    /// Those who were answered together ask again together, a moment later. To wait for them costs less than a commit for the
+    /// first few, and another one for the others.
+    private func gather(_ writes: Int) {
+        // A few lose more by waiting.
+        guard writes >= 8 else { return }
+        let waits = state.withLock { state in
+            if state.waiting >= writes { return false }
+            state.awaited = writes
+            return true
         }
-        if batch.isEmpty { return false }
+        if !waits || callers.wait(timeout: .now() + Self.patience) == .success { return }
+        let isSignalled = state.withLock { state in
+            defer { state.awaited = nil }
+            return state.awaited == nil
+        }
+        if isSignalled { callers.wait() }
+    }
+
+    /// Does a batch of what waits. Returns how many calls were to write something; `nil`: nothing waits.
+    private func workOnce() -> Int? {
+        let (batch, looksFirst) = take()
+        if batch.isEmpty { return nil }
         do {
             let records = try opened()
-            write(read(batch, records), records)
+            let rest = read(batch, records, looksFirst: looksFirst)
+            let claims = write(rest, records)
+            let found = batch.count(where: \.isClaim) - claims
+            if found != claims { state.withLock { $0.looksFirst = found > claims } }
+            return rest.count
         } catch {
             let failure = SQLiteErrors.error(for: error)
-            for job in batch { job.answer.fire(.failure(failure)) }
-        }
-        return true
-    }
-
-    /// Answers what needs no write: loads, and claims of keys that are taken. Returns the rest.
-    private func read(_ batch: [Job], _ records: SQLiteRecords) -> [Job] {
-        let isMany = batch.count > 1
-        var rest: [Job] = []
-        // One look at the database for all: to begin a transaction costs more than to find a row.
-        if isMany { try? records.connection.run("BEGIN") }
-        let now = clock()
-        for job in batch {
-            do {
-                switch job.request {
-                case .load(let key):
-                    job.answer.fire(.success(.loaded(try records.find(key, now))))
-                case .checkAndSet(let key, nil, _):
-                    if let found = try records.find(key, now) {
-                        job.answer.fire(.success(.changed(.conflict(found))))
-                    } else {
-                        rest.append(job)
-                    }
-                case .checkAndSet, .effects:
-                    rest.append(job)
-                }
-            } catch {
-                job.answer.fire(.failure(SQLiteErrors.error(for: error)))
-            }
-        }
-        if isMany { try? records.connection.run("COMMIT") }
-        return rest
-    }
-
-    /// Makes changes in one transaction. If one of them cannot be made, each is tried in a transaction of its own.
-    private func write(_ jobs: [Job], _ records: SQLiteRecords) {
-        guard !jobs.isEmpty else { return }
-        var isCommitting = false
-        do {
-            let (answers, changed) = try make(jobs, records)
-            isCommitting = true
-            try records.connection.commitEffects()
-            // Only now is it durable.
-            for (job, answer) in zip(jobs, answers) { job.answer.fire(answer) }
-            if !changed.isEmpty { onChange(changed) }
-        } catch {
-            let isUnknown = isCommitting && !records.connection.isInTransaction
-            records.connection.rollBack()
-            if jobs.count > 1, error.isAboutStatement, !isUnknown {
-                // The connection may be another one after a commit that failed.
-                for job in jobs { write([job], self.records ?? records) }
-                return
-            }
-            // The connection may have lost track of the file.
-            if isUnknown, let reopen { self.records = try? reopen() }
-            let failure = SQLiteErrors.error(for: error)
-            for job in jobs {
-                let isEffects = if case .effects = job.request { true } else { false }
-                job.answer.fire(.failure(isEffects && isUnknown ? SQLCommitFailure.unknown(failure) : failure))
-            }
+            for job in batch { job.answer(.failure(failure)) }
+            return 0
         }
     }
 
-    /// Makes changes in a transaction, and leaves it open.
-    private func make(
-        _ jobs: [Job],
-        _ records: SQLiteRecords
-    ) throws(SQLiteFailure) -> ([Result<Answer, any Error>], [IdempotencyKey]) {
-        try records.connection.run("BEGIN IMMEDIATE")
-        let now = clock()
-        // Versions begin at the clock, so that they grow even if the file is played back from a copy.
-        var version = max(try records.lastVersion(), now)
-        var answers: [Result<Answer, any Error>] = []
-        var changed: [IdempotencyKey] = []
-        for job in jobs {
-            let key: IdempotencyKey?
-            switch job.request {
-            case .load:
-                continue
-            case .checkAndSet(let itsKey, let expected, let change):
-                let write = SQLiteRecords.Write(key: itsKey, expected: expected, change: change)
-                key = try records.make(write, version: version + 1, now) ? itsKey : nil
-                if key == nil { answers.append(Result { .changed(.conflict(try records.find(itsKey, now))) }) }
-            case .effects(let effects):
-                switch try run(effects, version: version + 1, now, records) {
-                case .success(let itsKey):
-                    key = itsKey
-                    if key == nil { answers.append(.success(.changed(.conflict(nil)))) }
-                case .failure(let error):
-                    key = nil
-                    answers.append(.failure(error))
-                }
+    private func take() -> ([SQLiteJob], looksFirst: Bool) {
+        state.withLock { state in
+            var batch: [SQLiteJob]
+            if state.waiting <= Self.batchSize {
+                batch = state.urgent + state.others
+                state.urgent.removeAll(keepingCapacity: true)
+                state.others.removeAll(keepingCapacity: true)
+            } else {
+                batch = Array(state.urgent.prefix(Self.batchSize))
+                state.urgent.removeFirst(batch.count)
+                let more = state.others.prefix(Self.batchSize - batch.count)
+                batch += more
+                state.others.removeFirst(more.count)
             }
-            guard let key else { continue }
-            version += 1
-            changed.append(key)
-            answers.append(.success(.changed(.stored(RecordVersion(rawValue: UInt64(bitPattern: version))))))
+            if batch.isEmpty { state.isAtWork = false }
+            return (batch, state.looksFirst)
         }
-        if !changed.isEmpty { try records.setLastVersion(version) }
-        return (answers, changed)
-    }
-
-    /// Runs a handler within the transaction that is open. Only what it did is undone if it fails.
-    ///
-    /// - Returns: The key that was written to; `nil`: none was, and the handler's effects are undone.
-    private func run(
-        _ effects: Effects,
-        version: Int64,
-        _ now: Int64,
-        _ records: SQLiteRecords
-    ) throws(SQLiteFailure) -> Result<IdempotencyKey?, any Error> {
-        try records.connection.run("SAVEPOINT \(SQLiteAuthorizer.savepoint)")
-        var result: Result<IdempotencyKey?, any Error> = .success(nil)
-        do {
-            let write = try effects(records.connection)
-            // A handler may have taken no notice that a statement ended the transaction: its record is not to be committed
-            // by itself.
-            if records.connection.isInTransaction {
-                if let write, try records.make(write, version: version, now) {
-                    result = .success(write.key)
-                } else {
-                    try records.connection.undoEffects()
-                }
-            }
-        } catch {
-            result = .failure(error)
-        }
-        // Some errors end a transaction, and with it what others of the batch did.
-        guard records.connection.isInTransaction else {
-            throw SQLiteFailure(code: SQLITE_ABORT, message: "SQLite has undone the transaction")
-        }
-        if case .failure = result { try records.connection.undoEffects() }
-        try records.connection.run("RELEASE \(SQLiteAuthorizer.savepoint)")
-        return result
     }
 }
 #endif

@@ -15,7 +15,7 @@ extension SQLiteWorker {
     ///   - write: What it said is to be written.
     func transact(
         _ key: IdempotencyKey,
-        _ effects: @escaping Effects,
+        _ effects: @escaping SQLiteJob.Effects,
         writing write: () -> RecordWrite?
     ) async -> TransactionResult {
         do {
