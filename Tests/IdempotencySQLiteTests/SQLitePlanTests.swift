@@ -33,30 +33,33 @@ struct SQLitePlanTests {
             ANALYZE;
             """
         try #require(sqlite3_exec(handle, fill, nil, nil, nil) == SQLITE_OK)
-        let after = RecordCursor(rawValue: "v17")
-        let queries: [(RecordQuery, RecordCursor?, String)] = [
-            (RecordQuery(states: [.lapsed]), nil, "idempotency_records_open"),
-            (RecordQuery(states: [.lapsed, .retryable], minimumAge: .seconds(60)), after, "idempotency_records_open"),
-            (RecordQuery(tenant: "t-7"), after, "idempotency_records_tenant"),
-            (RecordQuery(principal: "u-7"), after, "idempotency_records_principal"),
-            (RecordQuery(), RecordCursor(rawValue: "e17.4"), "idempotency_records_expiry"),
-            (RecordQuery(states: [.done], operation: "charge"), nil, "idempotency_records_expiry"),
+        let records = "idempotency_records"
+        let (after, place) = (RecordCursor(rawValue: "v17"), RecordCursor(rawValue: "e17.4"))
+        let queries: [(RecordQuery, RecordCursor?, [String])] = [
+            (RecordQuery(states: [.lapsed]), nil, ["_open"]),
+            (RecordQuery(states: [.lapsed, .retryable], minimumAge: .seconds(60)), place, ["_open"]),
+            (RecordQuery(tenant: "t-7"), after, ["_tenant"]),
+            (RecordQuery(principal: "u-7"), after, ["_principal"]),
+            (RecordQuery(), place, ["_open", "_done"]),
+            (RecordQuery(states: [.done], operation: "charge"), nil, ["_done"]),
         ]
-        for (query, cursor, index) in queries {
-            let listing = try SQLListing(query, after: cursor, limit: 100, table: .standard)
-            let plan = try self.query("EXPLAIN QUERY PLAN " + listing.sql, handle)
-            #expect(plan.contains { $0.contains(index) }, "\(query): \(plan)")
-            #expect(plan.allSatisfy { !$0.contains("TEMP B-TREE") }, "\(query): \(plan)")
+        for (query, cursor, indexes) in queries {
+            let listing = try SQLListing(
+                query,
+                after: cursor,
+                limit: 100,
+                table: .standard,
+                dialect: .sqlite,
+                now: "\(5)"
+            )
+            let plan = try self.query("EXPLAIN QUERY PLAN " + listing.statement.text(in: .sqlite), handle)
+            for index in indexes { #expect(plan.contains { $0.contains(records + index) }, "\(query): \(plan)") }
+            let isScanned = plan.contains { $0.contains("TEMP B-TREE") || $0 == "SCAN \(records)" }
+            #expect(!isScanned, "\(query): \(plan)")
         }
-        let purge = try query(
-            """
-            EXPLAIN QUERY PLAN DELETE FROM idempotency_records WHERE (scope, key) IN
-            (SELECT scope, key FROM idempotency_records WHERE expires_at <= 5 ORDER BY expires_at LIMIT 1000)
-            """,
-            handle
-        )
-        #expect(purge.contains { $0.contains("idempotency_records_expiry") }, "\(purge)")
-        #expect(purge.allSatisfy { !$0.hasPrefix("SCAN idempotency_records") || $0.contains("INDEX") }, "\(purge)")
+        let purge = try query("EXPLAIN QUERY PLAN " + store.purgeText, handle)
+        for index in ["_open", "_done"] { #expect(purge.contains { $0.contains(records + index) }, "\(purge)") }
+        #expect(purge.allSatisfy { !$0.contains("TEMP B-TREE") && $0 != "SCAN \(records)" }, "\(purge)")
         await store.close()
     }
 }

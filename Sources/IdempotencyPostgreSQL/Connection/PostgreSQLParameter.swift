@@ -37,6 +37,16 @@ struct PostgreSQLParameter: Sendable {
         PostgreSQLParameter(bytes: array.onlyElement, type: array.element.rawValue, isBinary: true)
     }
 
+    /// A value of the store's own, whose type is known.
+    static func typed(_ value: SQLValue) -> PostgreSQLParameter {
+        switch value {
+        case .integer(let number): integer(number)
+        case .text(let text): self.text(text)
+        case .bytes(let bytes): self.bytes(bytes)
+        case .null, .boolean, .double: self.value(value)
+        }
+    }
+
     /// A handler's value: as text whose type the server finds out, except bytes, which are known as such.
     static func value(_ value: SQLValue) -> PostgreSQLParameter {
         func untyped(_ text: String?) -> PostgreSQLParameter {

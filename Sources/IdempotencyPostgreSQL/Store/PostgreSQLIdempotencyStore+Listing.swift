@@ -16,16 +16,19 @@ extension PostgreSQLIdempotencyStore: ListableIdempotencyStore {
         after cursor: RecordCursor?,
         limit: Int
     ) async throws -> RecordPage {
-        let listing = try SQLListing(query, after: cursor, limit: max(1, limit), table: table, dialect: .postgreSQL)
-        let parameters = listing.bindings.map { binding -> PostgreSQLParameter in
-            switch binding {
-            case .integer(let number), .before(let number): .integer(number)
-            case .text(let text): .text(text)
-            // In the statement itself.
-            case .now: .integer(0)
-            }
-        }
-        let command = PostgreSQLConnection.Command(sql: listing.sql, parameters: parameters, isKept: false)
+        let listing = try SQLListing(
+            query,
+            after: cursor,
+            limit: max(1, limit),
+            table: table,
+            dialect: .postgreSQL,
+            now: "\(raw: SQLSchema.clock)"
+        )
+        let command = PostgreSQLConnection.Command(
+            sql: listing.statement.text(in: .postgreSQL),
+            parameters: listing.statement.parameters.map { .typed($0) },
+            isKept: false
+        )
         return try await worker.use { lane in try Self.page(lane.send([command])[0], listing) }
     }
 

@@ -72,12 +72,17 @@ struct PostgreSQLStatements: Sendable {
             )
             SELECT (SELECT version FROM done), (SELECT awaited FROM done), 1 / (SELECT count(*) FROM done)
             """
+        func expired(_ part: String, _ limit: String) -> String {
+            """
+            SELECT scope, key FROM \(records) WHERE \(part) AND expires_at <= (SELECT past FROM clock)
+            ORDER BY expires_at, version LIMIT \(limit) FOR UPDATE SKIP LOCKED
+            """
+        }
         purge = """
-            WITH clock AS MATERIALIZED (SELECT \(clock) - $1 AS past), expired AS MATERIALIZED (
-                SELECT scope, key FROM \(records) WHERE expires_at <= (SELECT past FROM clock)
-                ORDER BY expires_at, version LIMIT $2 FOR UPDATE SKIP LOCKED
-            )
-            DELETE FROM \(records) AS r USING expired AS e
+            WITH clock AS MATERIALIZED (SELECT \(clock) - $1 AS past),
+            open AS MATERIALIZED (\(expired(SQLSchema.open, "$2"))),
+            done AS MATERIALIZED (\(expired(SQLSchema.done, "$2 - (SELECT count(*) FROM open)")))
+            DELETE FROM \(records) AS r USING (SELECT * FROM open UNION ALL SELECT * FROM done) AS e
             WHERE r.scope = e.scope AND r.key = e.key AND r.expires_at <= (SELECT past FROM clock)
             """
         nextVersion = "SELECT \(draw) FROM generate_series(1, $1)"

@@ -14,8 +14,8 @@ extension SQLIdempotencyStore: ListableIdempotencyStore {
         after cursor: RecordCursor?,
         limit: Int
     ) async throws -> RecordPage {
-        let listing = try SQLListing(query, after: cursor, limit: max(1, limit), table: table)
-        let results = try await run(statements.list(listing), isReadOnly: true)
+        let listing = try statements.listing(query, after: cursor, limit: max(1, limit))
+        let results = try await run([listing.statement], isReadOnly: true)
         return try read { try SQLRecordStatements.page(results, of: listing) }
     }
 
@@ -35,15 +35,13 @@ extension SQLIdempotencyStore: ListableIdempotencyStore {
 
 @available(Idempotency 0.1, *)
 extension SQLRecordStatements {
-    /// Reads what ``list(_:)`` answered.
+    /// Reads what a listing answered.
     fileprivate static func page(_ results: [[SQLRow]], of listing: SQLListing) throws -> RecordPage {
-        guard results.count == 2, let now = try results[1].first.map({ try Int64(sqlValue: $0.values[0]) }) else {
-            return RecordPage(records: [], next: nil)
-        }
+        let rows = results.last ?? []
         var records: [ListedRecord] = []
         var next: RecordCursor?
-        for row in results[0] {
-            let (version, heldUntil, expiresAt, record, writtenAt, operation, tenant, principal, value) =
+        for row in rows {
+            let (version, heldUntil, expiresAt, record, writtenAt, operation, tenant, principal, value, now) =
                 try row.decode(
                     as: Int64.self,
                     Int64.self,
@@ -53,7 +51,8 @@ extension SQLRecordStatements {
                     String.self,
                     String?.self,
                     String?.self,
-                    String.self
+                    String.self,
+                    Int64.self
                 )
             next = listing.cursor(version: version, expiresAt: expiresAt)
             let stored = try RecordColumns.stored(
@@ -71,6 +70,6 @@ extension SQLRecordStatements {
                 ListedRecord(key: try IdempotencyKey(scope: scope, value: value), stored: stored, age: age)
             )
         }
-        return RecordPage(records: records, next: results[0].count < listing.limit ? nil : next)
+        return RecordPage(records: records, next: rows.count < listing.limit ? nil : next)
     }
 }

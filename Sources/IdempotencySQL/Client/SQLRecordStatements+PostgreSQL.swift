@@ -94,15 +94,20 @@ extension SQLRecordStatements {
     }
 
     func purgeOnPostgreSQL(limit: Int) -> SQLStatement {
-        """
-        WITH due AS MATERIALIZED (
-            SELECT scope, key FROM \(records) WHERE expires_at <= \(nowOnce) - \(quarantine)
+        func due(_ part: String, _ limit: SQLStatement) -> SQLStatement {
+            """
+            SELECT scope, key FROM \(records) WHERE \(raw: part) AND expires_at <= \(nowOnce) - \(quarantine)
             ORDER BY expires_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-        ), gone AS (
-            DELETE FROM \(records) AS there USING due WHERE there.scope = due.scope AND there.key = due.key RETURNING 1
-        )
-        SELECT count(*) FROM gone
-        """
+            """
+        }
+        return """
+            WITH open AS MATERIALIZED (\(due(SQLSchema.open, "\(limit)"))),
+            done AS MATERIALIZED (\(due(SQLSchema.done, "\(limit) - (SELECT count(*) FROM open)"))),
+            due AS MATERIALIZED (SELECT * FROM open UNION ALL SELECT * FROM done), gone AS (
+                DELETE FROM \(records) AS there USING due WHERE there.scope = due.scope AND there.key = due.key RETURNING 1
+            )
+            SELECT count(*) FROM gone
+            """
     }
 
     /// One migration at a time: two that make the same table at once would fail.

@@ -53,10 +53,14 @@ extension SQLRecordStatements {
     }
 
     func purgeOnSQLite(limit: Int) -> [SQLStatement] {
-        [
+        func expired(_ part: String) -> SQLStatement {
+            "SELECT scope, key, expires_at FROM \(records) WHERE \(raw: part) AND expires_at <= \(now)"
+        }
+        return [
             """
-            DELETE FROM \(records) WHERE (scope, key) IN
-                (SELECT scope, key FROM \(records) WHERE expires_at <= \(now) ORDER BY expires_at LIMIT \(limit))
+            DELETE FROM \(records) WHERE (scope, key) IN (SELECT scope, key FROM (
+                \(expired(SQLSchema.open)) UNION ALL \(expired(SQLSchema.done)) ORDER BY expires_at LIMIT \(limit)
+            ))
             """,
             "SELECT changes()",
         ]

@@ -68,9 +68,13 @@ struct SQLRecordStatements: Sendable {
         }
     }
 
-    /// A page of records, and the time.
-    func list(_ listing: SQLListing) -> [SQLStatement] {
-        [listing.statement(table, now: nowOnce), "SELECT \(now) AS now"]
+    /// A page of records.
+    func listing(
+        _ query: RecordQuery,
+        after cursor: RecordCursor?,
+        limit: Int
+    ) throws(IdempotencyError) -> SQLListing {
+        try SQLListing(query, after: cursor, limit: limit, table: table, dialect: dialect, now: now)
     }
 
     /// The version of the schema that the tables have.

@@ -40,6 +40,11 @@ public struct SQLSchema: Sendable {
     /// The name of the table that holds the schema's version.
     package var metaTable: String { table.quoted("_meta") }
 
+    /// What a row's state is that is not done, and that is: the parts of the table that have an index by expiry each. Most rows
+    /// are done; a claim writes to the other index alone, and a listing of what is left open reads no more than that.
+    package static let open = "state <> 'done'"
+    package static let done = "state = 'done'"
+
     /// PostgreSQL's clock in microseconds since 1970: when it is evaluated, not when the transaction began.
     package static let clock = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
 
@@ -78,10 +83,13 @@ public struct SQLSchema: Sendable {
                 PRIMARY KEY (scope, key)
             ) WITHOUT ROWID
             """,
-            "CREATE INDEX IF NOT EXISTS \(self.table.quoted("_expiry")) ON \(self.table.unqualified("")) (expires_at, version)",
             """
-            CREATE INDEX IF NOT EXISTS \(self.table.quoted("_open")) ON \(self.table.unqualified("")) (version)
-            WHERE state <> 'done'
+            CREATE INDEX IF NOT EXISTS \(self.table.quoted("_open")) ON \(self.table.unqualified("")) (expires_at, version)
+            WHERE \(Self.open)
+            """,
+            """
+            CREATE INDEX IF NOT EXISTS \(self.table.quoted("_done")) ON \(self.table.unqualified("")) (expires_at, version)
+            WHERE \(Self.done)
             """,
             """
             CREATE INDEX IF NOT EXISTS \(self.table.quoted("_tenant")) ON \(self.table.unqualified("")) (tenant, version)
@@ -104,6 +112,7 @@ public struct SQLSchema: Sendable {
             """,
         ]
     }
+
     private var postgreSQL: [String] {
         let table = table.quoted
         // Bytes decide, not the database's collation; and comparing bytes is quicker.
@@ -127,8 +136,14 @@ public struct SQLSchema: Sendable {
                 PRIMARY KEY (scope, key)
             )
             """,
-            "CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_expiry")) ON \(table) (expires_at, version)",
-            "CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_open")) ON \(table) (version) WHERE state <> 'done'",
+            """
+            CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_open")) ON \(table) (expires_at, version)
+            WHERE \(Self.open)
+            """,
+            """
+            CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_done")) ON \(table) (expires_at, version)
+            WHERE \(Self.done)
+            """,
             """
             CREATE INDEX IF NOT EXISTS \(self.table.unqualified("_tenant")) ON \(table) (tenant, version)
             WHERE tenant IS NOT NULL

@@ -2,93 +2,84 @@ package import Idempotency
 
 /// A page of a listing as a statement.
 ///
-/// In one of two orders, each with an index of its own: what is not done, or is somebody's, by version; everything by its
-/// expiry and then by version. A cursor says in which order it was made, and how far it came; it holds no key.
+/// In one of two orders, each served by indexes: what is somebody's by version, everything else by its expiry and then by
+/// version. A cursor says in which order it was made, and how far it came; it holds no key.
 @available(Idempotency 0.1, *)
 package struct SQLListing: Sendable {
-    /// A parameter's value, by its place.
-    package enum Binding: Sendable {
-        case integer(Int64)
-        case text(String)
-        /// The time at which the statement is run, in microseconds since 1970. Not on PostgreSQL, which reads its own clock.
-        case now
-        /// So many microseconds before that. Not on PostgreSQL.
-        case before(Int64)
-    }
-
-    /// The statement. Its columns: version, held_until, expires_at, record, written_at, operation, tenant, principal, key; on
-    /// PostgreSQL then the time.
-    package let sql: String
-    /// The values of its parameters, in order.
-    package let bindings: [Binding]
+    /// The statement. Its columns: version, held_until, expires_at, record, written_at, operation, tenant, principal, key, and
+    /// the time in microseconds since 1970.
+    package let statement: SQLStatement
     /// How many rows a page holds.
     package let limit: Int
     private let isByVersion: Bool
 
     /// Makes the statement.
     ///
+    /// - Parameter now: The time in microseconds since 1970, as an expression. PostgreSQL evaluates it once for the whole
+    ///   statement, so that no record is in two states, or in none.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/invalidCursor``.
     package init(
         _ query: RecordQuery,
         after cursor: RecordCursor?,
         limit: Int,
         table: SQLTable,
-        dialect: SQLDialect = .sqlite
+        dialect: SQLDialect,
+        now: SQLStatement
     ) throws(IdempotencyError) {
-        isByVersion = !query.states.contains(.done) || query.tenant != nil || query.principal != nil
-        var conditions: [String] = []
-        var bindings: [Binding] = []
-        func parameter(_ binding: Binding) -> String {
-            // One reading of the clock for the whole statement, so that no record is in two states, or in none.
-            let clock = "(SELECT now FROM clock)"
-            switch (dialect, binding) {
-            case (.postgreSQL, .now): return clock
-            case (.postgreSQL, .before(let span)): return "\(clock) - \(parameter(.integer(span)))"
-            default:
-                bindings.append(binding)
-                return dialect.placeholder(bindings.count)
+        let isByVersion = query.tenant != nil || query.principal != nil
+        let (clock, time): (SQLStatement, SQLStatement) =
+            switch dialect {
+            case .sqlite: ("", now)
+            case .postgreSQL: ("WITH clock AS MATERIALIZED (SELECT \(now) AS now) ", "(SELECT now FROM clock)")
             }
-        }
-        conditions.append("expires_at > \(parameter(.now))")
-        if query.states != Set(RecordState.allCases) {
-            if !query.states.contains(.done) { conditions.append("state <> 'done'") }
-            let states = query.states.sorted { $0.rawValue < $1.rawValue }.map { state in
-                switch state {
-                case .inProgress: "state = 'pending' AND held_until > \(parameter(.now))"
-                case .lapsed: "state = 'pending' AND held_until <= \(parameter(.now))"
-                case .done, .retryable, .failed: "state = '\(state.rawValue)'"
-                }
-            }
-            conditions.append(states.isEmpty ? "1 = 0" : "(" + states.joined(separator: " OR ") + ")")
-        }
-        if let operation = query.operation { conditions.append("operation = \(parameter(.text(operation)))") }
-        if let tenant = query.tenant { conditions.append("tenant = \(parameter(.text(tenant)))") }
-        if let principal = query.principal { conditions.append("principal = \(parameter(.text(principal)))") }
-        if query.minimumAge > .zero {
-            conditions.append("written_at <= \(parameter(.before(query.minimumAge.nanoseconds / 1000)))")
-        }
+        var conditions = Self.conditions(of: query, time)
         if let cursor {
             let numbers = try Self.numbers(of: cursor, isByVersion: isByVersion)
-            if isByVersion {
-                conditions.append("version > \(parameter(.integer(numbers[0])))")
-            } else {
-                let place = numbers.map { parameter(.integer($0)) }.joined(separator: ", ")
-                conditions.append("(expires_at, version) > (\(place))")
-            }
+            conditions.append(
+                isByVersion
+                    ? "version > \(numbers[0])" : "(expires_at, version) > (\(numbers[0]), \(numbers[1]))"
+            )
         }
-        let columns = "version, held_until, expires_at, record, written_at, operation, tenant, principal, key"
-        let head =
-            switch dialect {
-            case .sqlite: "SELECT \(columns)"
-            case .postgreSQL:
-                "WITH clock AS MATERIALIZED (SELECT \(SQLSchema.clock) AS now) SELECT \(columns), \(parameter(.now))"
-            }
-        sql = """
-            \(head) FROM \(table.quoted) WHERE \(conditions.joined(separator: " AND "))
-            ORDER BY \(isByVersion ? "version" : "expires_at, version") LIMIT \(parameter(.integer(Int64(limit))))
+        let rows: SQLStatement = """
+            SELECT version, held_until, expires_at, record, written_at, operation, tenant, principal, key, \(time)
+            FROM \(raw: table.quoted) WHERE \(conditions.joined(separator: " AND "))
             """
-        self.bindings = bindings
+        let order: SQLStatement = "ORDER BY \(raw: isByVersion ? "version" : "expires_at, version") LIMIT \(limit)"
+        let parts =
+            isByVersion ? [rows] : Self.parts(of: query).map { part -> SQLStatement in "\(rows) AND \(raw: part)" }
+        // SQLite merges what two indexes have in order. PostgreSQL does so with a page of each.
+        let pages = parts.map { part -> SQLStatement in
+            dialect == .postgreSQL && parts.count > 1 ? "(\(part) \(order))" : part
+        }
+        statement = "\(clock)\(pages.joined(separator: " UNION ALL ")) \(order)"
         self.limit = limit
+        self.isByVersion = isByVersion
+    }
+
+    private static func conditions(of query: RecordQuery, _ time: SQLStatement) -> [SQLStatement] {
+        var conditions: [SQLStatement] = ["expires_at > \(time)"]
+        if query.states != Set(RecordState.allCases) {
+            let states = query.states.sorted { $0.rawValue < $1.rawValue }.map { state -> SQLStatement in
+                switch state {
+                case .inProgress: "state = 'pending' AND held_until > \(time)"
+                case .lapsed: "state = 'pending' AND held_until <= \(time)"
+                case .done, .retryable, .failed: "state = '\(raw: state.rawValue)'"
+                }
+            }
+            conditions.append(states.isEmpty ? "1 = 0" : "(\(states.joined(separator: " OR ")))")
+        }
+        if let operation = query.operation { conditions.append("operation = \(operation)") }
+        if let tenant = query.tenant { conditions.append("tenant = \(tenant)") }
+        if let principal = query.principal { conditions.append("principal = \(principal)") }
+        if query.minimumAge > .zero {
+            conditions.append("written_at <= \(time) - \(query.minimumAge.nanoseconds / 1000)")
+        }
+        return conditions
+    }
+
+    /// The parts of the table that have what is asked for, each with an index of its own.
+    private static func parts(of query: RecordQuery) -> [String] {
+        (query.states == [.done] ? [] : [SQLSchema.open]) + (query.states.contains(.done) ? [SQLSchema.done] : [])
     }
 
     /// Where a page ends whose last row has these.
@@ -106,5 +97,12 @@ package struct SQLListing: Sendable {
             )
         }
         return parts.compactMap { $0 }
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension [SQLStatement] {
+    fileprivate func joined(separator: String) -> SQLStatement {
+        dropFirst().reduce(first ?? "") { "\($0)\(raw: separator)\($1)" }
     }
 }

@@ -56,20 +56,6 @@ extension SQLiteConnection {
 }
 
 @available(Idempotency 0.1, *)
-extension SQLiteStatement {
-    fileprivate func bind(_ value: SQLValue, at index: Int32) throws(SQLiteFailure) {
-        switch value {
-        case .null: try bind(nil as Int64?, at: index)
-        case .boolean(let value): try bind(Int64(value ? 1 : 0), at: index)
-        case .integer(let number): try bind(number, at: index)
-        case .double(let number): try bind(number, at: index)
-        case .text(let text): try bind(text, at: index)
-        case .bytes(let bytes): try bind(bytes, at: index)
-        }
-    }
-}
-
-@available(Idempotency 0.1, *)
 extension SQLError {
     /// SQLite's failure as a handler gets it.
     init(_ failure: SQLiteFailure) {

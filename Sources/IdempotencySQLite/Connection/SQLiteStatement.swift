@@ -70,6 +70,17 @@ final class SQLiteStatement {
         try check(code)
     }
 
+    func bind(_ value: SQLValue, at index: Int32) throws(SQLiteFailure) {
+        switch value {
+        case .null: try bind(nil as Int64?, at: index)
+        case .boolean(let value): try bind(Int64(value ? 1 : 0), at: index)
+        case .integer(let number): try bind(number, at: index)
+        case .double(let number): try bind(number, at: index)
+        case .text(let text): try bind(text, at: index)
+        case .bytes(let bytes): try bind(bytes, at: index)
+        }
+    }
+
     /// Goes to the next row. `false`: there is none.
     func step() throws(SQLiteFailure) -> Bool {
         switch sqlite3_step(handle) {

@@ -16,8 +16,17 @@ extension SQLiteIdempotencyStore: ListableIdempotencyStore {
         after cursor: RecordCursor?,
         limit: Int
     ) async throws -> RecordPage {
-        let listing = try SQLListing(query, after: cursor, limit: max(1, limit), table: table)
-        return try await worker.use { records, now in try records.list(listing, now) }
+        try await worker.use { [table] records, now in
+            let listing = try SQLListing(
+                query,
+                after: cursor,
+                limit: max(1, limit),
+                table: table,
+                dialect: .sqlite,
+                now: "\(now)"
+            )
+            return try records.list(listing, now)
+        }
     }
 
     /// Takes away expired records, the earliest first.

@@ -6,16 +6,10 @@ internal import IdempotencySQL
 extension SQLiteRecords {
     /// A page of records.
     func list(_ listing: SQLListing, _ now: Int64) throws -> RecordPage {
-        let statement = try connection.statement(listing.sql)
+        let statement = try connection.statement(listing.statement.text(in: .sqlite))
         defer { statement.reset() }
-        for (index, binding) in listing.bindings.enumerated() {
-            let index = Int32(index + 1)
-            switch binding {
-            case .integer(let number): try statement.bind(number, at: index)
-            case .text(let text): try statement.bind(text, at: index)
-            case .now: try statement.bind(now, at: index)
-            case .before(let span): try statement.bind(now.addingClamped(-span), at: index)
-            }
+        for (index, value) in listing.statement.parameters.enumerated() {
+            try statement.bind(value, at: Int32(index + 1))
         }
         var records: [ListedRecord] = []
         var next: RecordCursor?

@@ -35,9 +35,13 @@ struct SQLiteStatements: Sendable {
         remove = "DELETE FROM \(records) WHERE scope = ?1 AND key = ?2 AND version = ?3 AND expires_at > ?4"
         lastVersion = "SELECT last_version FROM \(meta)"
         setLastVersion = "UPDATE \(meta) SET last_version = ?1"
+        func expired(_ part: String) -> String {
+            "SELECT scope, key, expires_at FROM \(records) WHERE \(part) AND expires_at <= ?1"
+        }
         purge = """
-            DELETE FROM \(records) WHERE (scope, key) IN
-                (SELECT scope, key FROM \(records) WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
+            DELETE FROM \(records) WHERE (scope, key) IN (SELECT scope, key FROM (
+                \(expired(SQLSchema.open)) UNION ALL \(expired(SQLSchema.done)) ORDER BY expires_at LIMIT ?2
+            ))
             """
     }
 }
