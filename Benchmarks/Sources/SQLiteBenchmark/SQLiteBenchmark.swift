@@ -58,7 +58,8 @@ struct SQLiteBenchmark {
             // Another interceptor, which knows nothing of what the first has run.
             let other = IdempotencyInterceptor(store: store)
             replays.append(
-                try await StoreWorkload.rate(keys, tasks: StoreWorkload.tasks) { key in
+                try await StoreWorkload.rate([keys, keys, keys, keys].flatMap(\.self), tasks: StoreWorkload.tasks) {
+                    key in
                     _ = try await other.idempotent(key: key) { _ in [UInt8]() }
                 }
             )

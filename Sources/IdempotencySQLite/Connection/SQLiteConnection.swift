@@ -6,7 +6,7 @@ internal import Idempotency
 @available(Idempotency 0.1, *)
 final class SQLiteConnection {
     private let handle: OpaquePointer
-    private var statements: [String: SQLiteStatement] = [:]
+    private var statements: [ObjectIdentifier: (text: SQLiteText, statement: SQLiteStatement)] = [:]
     /// By their bytes: `String` calls some different texts equal, and they may name different tables.
     private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
@@ -52,15 +52,18 @@ final class SQLiteConnection {
     }
 
     /// A statement, prepared once and kept. It is reset when the next one takes it.
-    func statement(_ sql: String) throws(SQLiteFailure) -> SQLiteStatement {
-        if let known = statements[sql] {
-            known.reset()
-            return known
+    func statement(_ text: SQLiteText) throws(SQLiteFailure) -> SQLiteStatement {
+        if let known = statements[ObjectIdentifier(text)] {
+            known.statement.reset()
+            return known.statement
         }
-        let made = try SQLiteStatement(sql, handle)
-        statements[sql] = made
+        let made = try SQLiteStatement(text.sql, handle)
+        statements[ObjectIdentifier(text)] = (text, made)
         return made
     }
+
+    /// A statement that is used once.
+    func statement(once sql: String) throws(SQLiteFailure) -> SQLiteStatement { try SQLiteStatement(sql, handle) }
 
     /// A statement of a handler's, which must neither begin nor end a transaction.
     ///

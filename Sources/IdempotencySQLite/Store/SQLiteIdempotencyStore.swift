@@ -101,7 +101,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
     }
 
     /// How expired records are taken away: for tests of what SQLite does for that.
-    package var purgeText: String { SQLiteStatements(table).purge }
+    package var purgeText: String { SQLiteStatements(table).purge.sql }
 
     /// How many calls may wait.
     package static let maximumWaitingCalls = SQLiteWorker.capacity

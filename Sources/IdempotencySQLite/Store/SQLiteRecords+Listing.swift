@@ -6,7 +6,7 @@ internal import IdempotencySQL
 extension SQLiteRecords {
     /// A page of records.
     func list(_ listing: SQLListing, _ now: Int64) throws -> RecordPage {
-        let statement = try connection.statement(listing.statement.text(in: .sqlite))
+        let statement = try connection.statement(once: listing.statement.text(in: .sqlite))
         defer { statement.reset() }
         for (index, value) in listing.statement.parameters.enumerated() {
             try statement.bind(value, at: Int32(index + 1))
@@ -37,7 +37,7 @@ extension SQLiteRecords {
 
     /// The version of the schema that the tables have.
     func schemaVersion(_ schema: SQLSchema) throws(SQLiteFailure) -> Int64 {
-        let select = try connection.statement("SELECT schema_version FROM \(schema.metaTable)")
+        let select = try connection.statement(once: "SELECT schema_version FROM \(schema.metaTable)")
         defer { select.reset() }
         return try select.step() ? select.integer(0) : 0
     }

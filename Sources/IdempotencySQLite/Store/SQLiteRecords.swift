@@ -155,7 +155,7 @@ struct SQLiteRecords {
 
     /// Grows when another connection commits a change.
     func contentNumber() throws(SQLiteFailure) -> Int64 {
-        let select = try connection.statement("PRAGMA data_version")
+        let select = try connection.statement(sql.contentNumber)
         defer { select.reset() }
         return try select.step() ? select.integer(0) : 0
     }

@@ -13,8 +13,6 @@ final class SQLiteWorker: Sendable {
         var urgent: [SQLiteJob] = []
         var others: [SQLiteJob] = []
         var isAtWork = false
-        /// How many have to wait before the queue goes on; it sleeps until then, or until its patience is over.
-        var awaited: Int?
         /// Whether most keys that were to be claimed lately were there already.
         var looksFirst = false
         var isClosed = false
@@ -27,13 +25,9 @@ final class SQLiteWorker: Sendable {
     static let capacity = 100_000
     /// How many calls share a transaction.
     static let batchSize = 256
-    /// How long the queue waits for those that it has just answered to ask again.
-    private static let patience = DispatchTimeInterval.microseconds(100)
 
     let queue = DispatchQueue(label: "idempotency.sqlite", qos: .userInitiated)
     private let state = Mutex(State())
-    /// Signalled when as many calls wait as the queue waits for.
-    private let callers = DispatchSemaphore(value: 0)
     let clock: @Sendable () -> Int64
     let onChange: @Sendable ([IdempotencyKey]) -> Void
     private let onForeignChange: @Sendable () -> Void
@@ -89,22 +83,17 @@ final class SQLiteWorker: Sendable {
     }
 
     private func add(_ job: SQLiteJob) {
-        var (starts, isEnough) = (false, false)
+        var starts = false
         let refusal = state.withLock { state -> (any Error)? in
             if state.isClosed { return SQLiteErrors.closed }
             guard state.waiting < Self.capacity else { return SQLiteErrors.tooManyCalls }
             if job.isUrgent { state.urgent.append(job) } else { state.others.append(job) }
             starts = !state.isAtWork
             state.isAtWork = true
-            if let awaited = state.awaited, awaited <= state.waiting {
-                state.awaited = nil
-                isEnough = true
-            }
             return nil
         }
         if let refusal { job.answer(.failure(refusal)) }
-        if starts { queue.async { self.work(0) } }
-        if isEnough { callers.signal() }
+        if starts { queue.async { self.work() } }
     }
 
     /// Does something else with the database, between two transactions.
@@ -137,7 +126,7 @@ final class SQLiteWorker: Sendable {
     func close() async {
         state.withLock { $0.isClosed = true }
         try? await onQueue {
-            while self.workOnce() != nil {}
+            while self.workOnce() {}
             self.records = nil
             self.reopen = nil
         }
@@ -167,47 +156,25 @@ final class SQLiteWorker: Sendable {
     }
 
     /// Does a batch of what waits, and then lets others have their turn.
-    ///
-    /// - Parameter writes: How many calls shared the last commit.
-    private func work(_ writes: Int) {
-        gather(writes)
-        if let writes = workOnce() { queue.async { self.work(writes) } }
+    private func work() {
+        if workOnce() { queue.async { self.work() } }
     }
 
-    /// Those who were answered together ask again together, a moment later. To wait for them costs less than a commit for the
-    /// first few, and another one for the others.
-    private func gather(_ writes: Int) {
-        // A few lose more by waiting.
-        guard writes >= 8 else { return }
-        let waits = state.withLock { state in
-            if state.waiting >= writes { return false }
-            state.awaited = writes
-            return true
-        }
-        if !waits || callers.wait(timeout: .now() + Self.patience) == .success { return }
-        let isSignalled = state.withLock { state in
-            defer { state.awaited = nil }
-            return state.awaited == nil
-        }
-        if isSignalled { callers.wait() }
-    }
-
-    /// Does a batch of what waits. Returns how many calls were to write something; `nil`: nothing waits.
-    private func workOnce() -> Int? {
+    /// Does a batch of what waits. `false`: nothing does.
+    private func workOnce() -> Bool {
         let (batch, looksFirst) = take()
-        if batch.isEmpty { return nil }
+        if batch.isEmpty { return false }
         do {
             let records = try opened()
             let rest = read(batch, records, looksFirst: looksFirst)
             let claims = write(rest, records)
             let found = batch.count(where: \.isClaim) - claims
             if found != claims { state.withLock { $0.looksFirst = found > claims } }
-            return rest.count
         } catch {
             let failure = SQLiteErrors.error(for: error)
             for job in batch { job.answer(.failure(failure)) }
-            return 0
         }
+        return true
     }
 
     private func take() -> ([SQLiteJob], looksFirst: Bool) {
