@@ -58,9 +58,10 @@ extension ConformanceRun {
         for attempt in 1...50 {
             try await purgeAll()
             for number in 0..<20 {
-                try await write(finished(retention: tick), try key("\(attempt)-\(number)"), "a short-lived record")
+                let record = number.isMultiple(of: 2) ? finished(retention: tick) : abandoned
+                try await write(record, try key("\(attempt)-\(number)"), "a short-lived record")
             }
-            try await advanceTime(tick * 2)
+            try await advanceTime(tick * 3)
             counts.append(try await purgeAll(portion: 7))
             if counts.last == 20 || subject.sweepsByItself { return }
         }
