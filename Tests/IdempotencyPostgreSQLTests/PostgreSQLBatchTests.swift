@@ -127,5 +127,71 @@ struct PostgreSQLBatchTests {
         }
         await store.close()
     }
+
+    private func claim() -> IdempotencyRecord {
+        IdempotencyRecord(
+            state: .pending(unknown: nil),
+            attempt: 1,
+            claimant: Claimant(high: 1, low: 2),
+            token: 0,
+            fingerprint: nil,
+            lapsePolicy: .rerun,
+            isKnownWithoutEffect: true,
+            lease: 3_600_000_000_000,
+            retention: 3_600_000_000_000,
+            checkpoints: []
+        )
+    }
+
+    /// Keeps a store of one connection busy with renewals, many more than share a message, and does something else meanwhile.
+    ///
+    /// - Returns: Whether that was done long before the renewals were.
+    private func hasTurn(_ body: (PostgreSQLIdempotencyStore) async throws -> Void) async throws -> Bool {
+        var options = PostgreSQLOptions()
+        options.connections = 1
+        let table = try Server.freshTable()
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
+        let (calls, ended) = (Counter(), Counter())
+        let (tasks, most) = (600, 100)
+        let record = claim()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<tasks {
+                let key = try key("k-\(task)")
+                group.addTask {
+                    var version: RecordVersion?
+                    for _ in 0..<most where ended.value == 0 {
+                        let result = try await store.checkAndSet(key, expecting: version, .write(record))
+                        guard case .stored(let stored) = result else {
+                            Issue.record("not stored: \(result)")
+                            return
+                        }
+                        version = stored
+                        calls.add()
+                    }
+                }
+            }
+            while calls.value < 10 * tasks { await Task.yield() }
+            try await body(store)
+            ended.add()
+            try await group.waitForAll()
+        }
+        await store.close()
+        return calls.value < tasks * most / 2
+    }
+
+    @Test("A single claim has its turn among renewals without end")
+    func fewAmongMany() async throws {
+        let claim = claim()
+        let hasTurn = try await hasTurn { store in
+            _ = try await store.checkAndSet(key("single"), expecting: nil, .write(claim))
+        }
+        #expect(hasTurn)
+    }
+
+    @Test("Purging has its turn while calls keep the connection busy")
+    func turns() async throws {
+        let hasTurn = try await hasTurn { store in _ = try await store.purge(limit: 1) }
+        #expect(hasTurn)
+    }
 }
 #endif

@@ -161,6 +161,31 @@ struct PostgreSQLErrorTests {
         await store.close()
     }
 
+    @Test("A row that another transaction has written to, and not committed: duplicates are answered, and others are served")
+    func uncommitted() async throws {
+        let table = try Server.freshTable()
+        var options = PostgreSQLOptions()
+        options.lockTimeout = .milliseconds(100)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
+        let interceptor = IdempotencyInterceptor(store: store)
+        _ = try await interceptor.idempotent(key: key()) { _ in "A" }
+        let kept = try #require(try await store.load(key()))
+        let other = try RawConnection()
+        // As a service's own transaction does that has finished a run, and does something else before its commit.
+        try other.run("BEGIN; UPDATE \(table.quoted) SET attempt = attempt")
+        let error = await refusal {
+            let result = try await store.checkAndSet(key(), expecting: nil, .write(kept.record))
+            guard case .conflict(let found?) = result else {
+                Issue.record("claimed: \(result)")
+                return
+            }
+            #expect(found.version == kept.version)
+        }
+        #expect(error == nil, "\(error?.message ?? "")")
+        try other.run("ROLLBACK")
+        await store.close()
+    }
+
     @Test("Options that cannot be kept")
     func options() async throws {
         let server = try Server.connectionString

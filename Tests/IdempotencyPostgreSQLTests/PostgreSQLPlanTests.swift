@@ -87,6 +87,7 @@ struct PostgreSQLPlanTests {
                 ["charge", "k-1", "charge", "a", "a", "pending", "1", "1", "1", "a"].map(value)
             )
             #expect(claim.contains("Conflict Arbiter Indexes: \(name)_pkey"), "\(claim)")
+            #expect(!claim.contains("Seq Scan on \(name)") && !claim.contains("Sort  ("), "\(claim)")
         }
         await store.close()
     }

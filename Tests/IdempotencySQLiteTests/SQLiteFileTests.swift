@@ -159,6 +159,28 @@ struct SQLiteFileTests {
         #expect(try await interceptor.idempotent(key: key()) { _ in "A" } == "A")
     }
 
+    @Test("Scenario 37: while another process holds the write lock, what is kept is replayed")
+    func busyReplay() async throws {
+        let store = try await open(busyTimeout: .milliseconds(50))
+        let interceptor = IdempotencyInterceptor(store: store)
+        for number in 0..<3 { _ = try await interceptor.idempotent(key: key("k-\(number)")) { _ in number } }
+        var handle: OpaquePointer?
+        try #require(sqlite3_open(folder.path("keys.db"), &handle) == SQLITE_OK)
+        defer { sqlite3_close(handle) }
+        try #require(sqlite3_exec(handle, "BEGIN IMMEDIATE", nil, nil, nil) == SQLITE_OK)
+        let kept = try #require(try await store.load(key("k-1")))
+        let error = await refusal {
+            let result = try await store.checkAndSet(key("k-1"), expecting: nil, .write(kept.record))
+            guard case .conflict(let found?) = result else {
+                Issue.record("claimed: \(result)")
+                return
+            }
+            #expect(found.version == kept.version)
+        }
+        #expect(error == nil, "\(error?.message ?? "")")
+        try #require(sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) == SQLITE_OK)
+    }
+
     @Test("Scenario 37: a full disk: an error that says so, nothing half-written, and what was acknowledged is there")
     func fullDisk() async throws {
         let store = try await open()

@@ -10,7 +10,8 @@ struct PostgreSQLCalls: Sendable {
     /// Claims of what is not there: scope, key, operation, tenant, principal, state, attempt, held, kept, record. Answers those
     /// that were written, in order, with their keys.
     ///
-    /// What is there is neither locked nor written, so a claim costs whoever holds the key nothing.
+    /// What is there is neither locked nor written, so a claim costs whoever holds the key nothing. Nor does a claim wait for
+    /// whoever has written to it and not committed yet, which ON CONFLICT alone would: what can be seen is left out before.
     let claim: String
     /// Writes over a version: scope, key, version, state, attempt, held, kept, record. Answers those that were made, with the
     /// call's number.
@@ -49,6 +50,7 @@ struct PostgreSQLCalls: Sendable {
             SELECT scope, key, operation, tenant, principal, state, attempt, \(draw),
                 now, now + held, now + kept, record
             FROM \(claims)
+            WHERE NOT EXISTS (SELECT FROM \(records) AS t WHERE t.scope = a.scope AND t.key = a.key)
             ON CONFLICT (scope, key) DO NOTHING
             RETURNING scope, key, version, awaited
             """

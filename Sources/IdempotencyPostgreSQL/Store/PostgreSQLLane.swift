@@ -2,6 +2,7 @@
 internal import Dispatch
 internal import Idempotency
 internal import IdempotencySQL
+import Synchronization
 
 /// A connection for the store's own calls, with the thread that waits for it.
 ///
@@ -11,6 +12,8 @@ final class PostgreSQLLane: Sendable {
     let queue: DispatchQueue
     /// Signalled when as many calls wait as the connection waits for.
     let callers = DispatchSemaphore(value: 0)
+    /// How much else waits for the queue while calls are done there.
+    private let guests = Atomic(0)
     private let opener: PostgreSQLOpener
     private let statements: PostgreSQLStatements
     private let grace: Int64
@@ -39,6 +42,18 @@ final class PostgreSQLLane: Sendable {
 
     /// Whether there is a connection, as far as can be told without a question to the server.
     var isConnected: Bool { connection?.isAlive ?? false }
+
+    /// Does something else on the queue, between two batches.
+    func visit(_ body: @escaping @Sendable () -> Void) {
+        guests.add(1, ordering: .relaxed)
+        queue.async {
+            self.guests.subtract(1, ordering: .relaxed)
+            body()
+        }
+    }
+
+    /// Whether something else is to have its turn before the next batch.
+    var hasGuests: Bool { guests.load(ordering: .relaxed) > 0 }
 
     /// Opens another connection.
     func connect() throws {

@@ -10,7 +10,7 @@ struct PostgreSQLQueue {
     /// Which batch a key is in, by its digest. Two batches never wait for each other's rows; keys that share a digest, either.
     private var underWay: [UInt64: (batch: Int, isShared: Bool)] = [:]
     private var lastBatch = 0
-    /// Whether the others have their turn, because the last batch was full of urgent calls.
+    /// Whether the others have their turn, because the last batch had no room for them.
     private var areOthersNext = false
 
     /// Fewer calls than these are worth no message of their own: a statement costs the server as much as some ten calls in it.
@@ -34,9 +34,10 @@ struct PostgreSQLQueue {
         let turn = areOthersNext ? [\Self.others, \Self.urgent] : [\Self.urgent, \Self.others]
         areOthersNext = false
         for path in turn {
-            // Many of a kind go by themselves, and then the others.
-            if batch.count >= Self.few, self[keyPath: path].count >= Self.few {
-                areOthersNext = path == \Self.others
+            // Many of a kind go by themselves, and then the others; and a few do for whom there was no room.
+            let isFull = keys == limit || bytes > Self.bytes
+            if isFull || batch.count >= Self.few && self[keyPath: path].count >= Self.few {
+                areOthersNext = path == \Self.others && !others.isEmpty
                 break
             }
             var left: [PostgreSQLJob] = []

@@ -135,7 +135,7 @@ final class PostgreSQLWorker: Sendable {
     /// Tells other processes of keys that a handler's transaction has changed.
     func announce(_ keys: [IdempotencyKey]) {
         let number = lanes.count - 1
-        lanes[number].queue.async {
+        lanes[number].visit {
             if (try? self.connect(number)) != nil { self.lanes[number].notify(keys) }
         }
     }
@@ -156,7 +156,7 @@ final class PostgreSQLWorker: Sendable {
         -> Value
     {
         let answer = OneShot<Result<Value, any Error>>()
-        lanes[number].queue.async { answer.fire(Result { try body() }) }
+        lanes[number].visit { answer.fire(Result { try body() }) }
         return try await answer.value().get()
     }
 
@@ -173,8 +173,8 @@ final class PostgreSQLWorker: Sendable {
         return lane
     }
 
-    private func start(_ number: Int) {
-        lanes[number].queue.async { self.work(number) }
+    private func start(_ number: Int, after lastCount: Int = 0) {
+        lanes[number].queue.async { self.work(number, after: lastCount) }
     }
 
     private static func removeAll(_ queue: inout PostgreSQLQueue, _ state: inout State) -> [PostgreSQLJob] {
@@ -204,9 +204,14 @@ final class PostgreSQLWorker: Sendable {
         }
     }
 
-    private func work(_ number: Int) {
-        var lastCount = 0
+    /// - Parameter lastCount: How many calls its last batch had.
+    private func work(_ number: Int, after lastCount: Int) {
+        var lastCount = lastCount
         while true {
+            if lanes[number].hasGuests {
+                start(number, after: lastCount)
+                return
+            }
             gather(number, lastCount)
             do {
                 try connect(number)
@@ -247,10 +252,11 @@ final class PostgreSQLWorker: Sendable {
 
     /// What a connection does next; `nil`: nothing, and it is not at work any more.
     private func take(_ number: Int) -> (jobs: [PostgreSQLJob], looksFirst: Bool)? {
-        var another: Int?
-        defer { if let another { start(another) } }
-        return queue.withLock { queue in
-            while true {
+        while true {
+            var another: Int?
+            defer { if let another { start(another) } }
+            // Let go of each time: what is in the way of all that wait goes only when another connection has finished it.
+            let (jobs, isOver) = queue.withLock { queue in
                 let (arrivals, share) = state.withLock { state in
                     let arrivals = state.arrivals
                     state.arrivals = []
@@ -260,17 +266,17 @@ final class PostgreSQLWorker: Sendable {
                 }
                 for job in arrivals { queue.append(job) }
                 let jobs = queue.take(keys: min(max(share, Self.crowd), Self.batchSize))
-                let isOver = state.withLock { state in
+                return state.withLock { state in
                     state.queued = queue.waiting
                     state.underWay += jobs.count
                     if state.waiting >= Self.crowd { another = Self.freeLane(&state) }
-                    if !jobs.isEmpty || !state.arrivals.isEmpty { return false }
+                    if !jobs.isEmpty || !state.arrivals.isEmpty { return (jobs, false) }
                     state.lanes[number].isAtWork = false
-                    return true
+                    return (jobs, true)
                 }
-                if isOver { return nil }
-                if !jobs.isEmpty { return (jobs, state.withLock { $0.looksFirst }) }
             }
+            if isOver { return nil }
+            if !jobs.isEmpty { return (jobs, state.withLock { $0.looksFirst }) }
         }
     }
 

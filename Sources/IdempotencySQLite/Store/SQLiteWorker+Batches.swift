@@ -74,7 +74,8 @@ extension SQLiteWorker {
             // The connection may have lost track of the file.
             if isUnknown { reopenIfPossible() }
             let failure = SQLiteErrors.error(for: error)
-            for job in jobs {
+            // A claim of what is there needs no write; only had nobody looked.
+            for job in isUnknown ? jobs : read(jobs, records, looksFirst: true) {
                 let isEffects = if case .effects = job.request { true } else { false }
                 job.answer(.failure(isEffects && isUnknown ? SQLCommitFailure.unknown(failure) : failure))
             }
