@@ -161,7 +161,7 @@ struct PostgreSQLErrorTests {
         await store.close()
     }
 
-    @Test("A row that another transaction has written to, and not committed: duplicates are answered, and others are served")
+    @Test("A row that another transaction has written to, and not committed: duplicates are answered at once")
     func uncommitted() async throws {
         let table = try Server.freshTable()
         var options = PostgreSQLOptions()
