@@ -53,8 +53,8 @@ extension PostgreSQLIdempotencyStore: ListableIdempotencyStore {
         return RecordPage(records: records, next: rows.count < listing.limit ? nil : next)
     }
 
-    /// Takes away records that expired more than a minute ago, the earliest first; what several processes purge at the same
-    /// time, each takes another part of.
+    /// Takes away records that expired more than a minute ago: those that are not done before those that are, the earliest
+    /// first. What several processes purge at the same time, each takes another part of.
     ///
     /// - Parameter limit: How many at most; at least 1.
     public nonisolated(nonsending) func purge(limit: Int) async throws -> Int {

@@ -19,7 +19,8 @@ extension SQLIdempotencyStore: ListableIdempotencyStore {
         return try read { try SQLRecordStatements.page(results, of: listing) }
     }
 
-    /// Takes away expired records, the earliest first. On PostgreSQL only what has been expired for a minute.
+    /// Takes away expired records, the earliest first. On PostgreSQL only what has been expired for a minute, and what is not
+    /// done before what is.
     ///
     /// - Parameter limit: How many at most; at least 1.
     public nonisolated(nonsending) func purge(limit: Int) async throws -> Int {
