@@ -14,12 +14,13 @@ struct StarvationTests {
             policy: try OperationPolicy(lease: .milliseconds(300)),
             observer: log
         )
-        let giveUp = ContinuousClock.now.advanced(by: .seconds(20))
         try await withThrowingTaskGroup(of: Void.self) { group in
             // More than the pool has threads: whoever runs spins until leases have been renewed beside it.
             for task in 0..<32 {
                 group.addTask {
                     try await interceptor.idempotent(key: key("busy-\(task)")) { _ in
+                        // From its own beginning: other tests may have kept the pool until then.
+                        let giveUp = ContinuousClock.now.advanced(by: .seconds(20))
                         while renewals.value < 2, ContinuousClock.now < giveUp {}
                     }
                 }
