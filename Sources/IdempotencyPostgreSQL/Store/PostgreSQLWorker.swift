@@ -51,7 +51,6 @@ final class PostgreSQLWorker: Sendable {
     private let queue = Mutex(PostgreSQLQueue())
     private let watch = DispatchQueue(label: "idempotency.postgresql.watch", qos: .userInitiated)
     private let lanes: [PostgreSQLLane]
-    private let options: PostgreSQLOptions
 
     /// - Parameters:
     ///   - grace: How long a row that is of no use stays, in microseconds.
@@ -62,11 +61,11 @@ final class PostgreSQLWorker: Sendable {
         grace: Int64,
         onChange: @escaping @Sendable ([IdempotencyKey]) -> Void
     ) {
-        options = opener.options
-        lanes = (1...options.connections).map { number in
+        let count = opener.options.connections
+        lanes = (1...count).map { number in
             PostgreSQLLane(number, opener, statements, grace: grace, onChange: onChange)
         }
-        state = Mutex(State(lanes: Array(repeating: LaneState(), count: options.connections)))
+        state = Mutex(State(lanes: Array(repeating: LaneState(), count: count)))
     }
 
     /// Connects, so that what is wrong shows at once.
