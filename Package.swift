@@ -2,6 +2,13 @@
 
 import PackageDescription
 
+// Where Debian's pkg-config says more than the package manager takes, and the library is where compilers look.
+#if os(Linux)
+let hiredis: String? = nil
+#else
+let hiredis: String? = "hiredis"
+#endif
+
 let package = Package(
     name: "swift-idempotency",
     products: [
@@ -11,11 +18,13 @@ let package = Package(
         .library(name: "IdempotencySQL", targets: ["IdempotencySQL"]),
         .library(name: "IdempotencySQLite", targets: ["IdempotencySQLite"]),
         .library(name: "IdempotencyPostgreSQL", targets: ["IdempotencyPostgreSQL"]),
+        .library(name: "IdempotencyRedis", targets: ["IdempotencyRedis"]),
         .executable(name: "Quickstart", targets: ["Quickstart"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The store on SQLite. Needs the C library libsqlite3."),
         .trait(name: "PostgreSQL", description: "The store on PostgreSQL. Needs the C library libpq."),
+        .trait(name: "Redis", description: "The client of the store on Redis. Needs the C library hiredis."),
     ],
     targets: [
         .target(name: "Idempotency"),
@@ -45,6 +54,19 @@ let package = Package(
                 "Idempotency", "IdempotencySQL",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
+        ),
+        .systemLibrary(
+            name: "CHiredis",
+            pkgConfig: hiredis,
+            providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
+        ),
+        .target(
+            name: "IdempotencyRedis",
+            dependencies: [
+                "Idempotency",
+                .target(name: "CHiredis", condition: .when(traits: ["Redis"])),
+            ],
+            resources: [.embedInCode("Store/check-and-set.lua")]
         ),
         .executableTarget(
             name: "Quickstart",
@@ -93,6 +115,13 @@ let package = Package(
                 "LedgerWorker", "LedgerHarness",
                 "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+            ]
+        ),
+        .testTarget(
+            name: "IdempotencyRedisTests",
+            dependencies: [
+                "Idempotency", "IdempotencyRedis", "IdempotencyTesting",
+                .target(name: "CHiredis", condition: .when(traits: ["Redis"])),
             ]
         ),
     ],

@@ -36,3 +36,16 @@ has_library() {
 header_flags() {
     if has_library libpq; then printf '%s\n' -Xcc "-I$(pkg-config --variable=includedir libpq)"; fi
 }
+
+# Prints a port of 127.0.0.1 on which nobody listens.
+free_port() {
+    local port
+    for _ in {1..100}; do
+        port=$((20000 + RANDOM % 12000))
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
+    fail "no free port"
+}

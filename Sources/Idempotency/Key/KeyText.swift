@@ -45,4 +45,19 @@ enum KeyText {
         }
         return String(decoding: escaped, as: UTF8.self)
     }
+
+    /// Reads what ``escape(_:_:)`` wrote. What it would not have written stays as it is.
+    static func unescape(_ part: Substring.UTF8View) -> String {
+        var bytes: [UInt8] = []
+        var rest = part
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let decoded = UInt8(Substring(rest.prefix(2)), radix: 16) {
+                bytes.append(decoded)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }

@@ -40,7 +40,7 @@ final class PostgreSQLConnection {
     /// - Parameters:
     ///   - deadline: When it is given up.
     ///   - preparesStatements: Whether statements are kept on the server.
-    init(_ target: PostgreSQLTarget, preparesStatements: Bool, by deadline: PostgreSQLDeadline)
+    init(_ target: PostgreSQLTarget, preparesStatements: Bool, by deadline: CallDeadline)
         throws(PostgreSQLFailure)
     {
         guard let handle = target.start() else { throw PostgreSQLFailure(message: "out of memory", isLost: true) }
@@ -55,7 +55,7 @@ final class PostgreSQLConnection {
 
     deinit { PQfinish(handle) }
 
-    private func connect(by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) {
+    private func connect(by deadline: CallDeadline) throws(PostgreSQLFailure) {
         var state = PGRES_POLLING_WRITING
         if PQstatus(handle) == CONNECTION_BAD { throw connectionFailure() }
         while true {
@@ -118,7 +118,7 @@ final class PostgreSQLConnection {
     ///
     /// - Returns: An answer a statement. After one that failed the others were not run; then their failure is the same.
     /// - Throws: ``PostgreSQLFailure`` with `isLost` if the connection is lost, or the answers do not come in time.
-    func exchange(_ commands: [Command], by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) -> [Answer] {
+    func exchange(_ commands: [Command], by deadline: CallDeadline) throws(PostgreSQLFailure) -> [Answer] {
         /// Whose result is the next one to come.
         enum Turn {
             case preparation(sql: String, name: String)
@@ -190,7 +190,7 @@ final class PostgreSQLConnection {
     }
 
     /// One statement.
-    func ask(_ command: Command, by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) -> PostgreSQLRows {
+    func ask(_ command: Command, by deadline: CallDeadline) throws(PostgreSQLFailure) -> PostgreSQLRows {
         try exchange([command], by: deadline)[0].get()
     }
 
@@ -223,7 +223,7 @@ final class PostgreSQLConnection {
     }
 
     /// The next result; `nil` stands between the results of two statements.
-    private func nextResult(by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) -> OpaquePointer? {
+    private func nextResult(by deadline: CallDeadline) throws(PostgreSQLFailure) -> OpaquePointer? {
         while true {
             let flushed = PQflush(handle)
             // What the server said before it went is worth reading; the result says that the connection is lost.
@@ -256,7 +256,7 @@ final class PostgreSQLConnection {
 
     // MARK: Waiting and failing
 
-    private func wait(forRead: Bool, forWrite: Bool, by deadline: PostgreSQLDeadline) throws(PostgreSQLFailure) {
+    private func wait(forRead: Bool, forWrite: Bool, by deadline: CallDeadline) throws(PostgreSQLFailure) {
         while true {
             let events = (forRead ? POLLIN : 0) | (forWrite ? POLLOUT : 0)
             var descriptor = pollfd(fd: socket, events: Int16(events), revents: 0)

@@ -15,24 +15,14 @@ extension PostgreSQLIdempotencyStore: WakingIdempotencyStore {
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription {
-        let id = subscribers.add(key, onChange)
+        let subscription = subscribers.add(key, reference: key.reference, onChange)
         do {
             try await listener.listen(for: key)
         } catch {
-            subscribers.remove(key, id)
+            subscription.cancel()
             throw error
         }
-        return PostgreSQLSubscription(subscribers: subscribers, key: key, id: id)
+        return subscription
     }
-}
-
-/// A wish to be woken.
-@available(Idempotency 0.1, *)
-struct PostgreSQLSubscription: StoreSubscription {
-    let subscribers: PostgreSQLSubscribers
-    let key: IdempotencyKey
-    let id: UInt64
-
-    func cancel() { subscribers.remove(key, id) }
 }
 #endif

@@ -16,7 +16,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     let opener: PostgreSQLOpener
     let statements: PostgreSQLStatements
     let worker: PostgreSQLWorker
-    let subscribers: PostgreSQLSubscribers
+    let subscribers: ChangeSubscribers
     let listener: PostgreSQLListener
     let seats: PostgreSQLSeats
     /// Where the records are.
@@ -60,7 +60,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         grace: Duration
     ) async throws {
         try options.validate()
-        let subscribers = PostgreSQLSubscribers()
+        let subscribers = ChangeSubscribers()
         self.subscribers = subscribers
         self.table = table
         self.grace = grace.nanoseconds / 1000

@@ -21,7 +21,6 @@ final class PostgreSQLLane: Sendable {
     // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
     nonisolated(unsafe) private var connection: PostgreSQLConnection?
     nonisolated(unsafe) private var isRaised = false
-    nonisolated(unsafe) private var failures = 0
 
     /// - Parameters:
     ///   - grace: How long a row that is of no use stays, in microseconds.
@@ -58,18 +57,7 @@ final class PostgreSQLLane: Sendable {
     /// Opens another connection.
     func connect() throws {
         disconnect()
-        do {
-            connection = try opener.openForCalls()
-            failures = 0
-        } catch {
-            failures += 1
-            throw error
-        }
-    }
-
-    /// How long to wait before another connection is tried: longer each time, and not the same for all.
-    var pause: Duration {
-        .milliseconds(min(2000, 25 << min(failures, 10))) * Double.random(in: 0.5...1)
+        connection = try opener.openForCalls()
     }
 
     func disconnect() {
@@ -81,10 +69,10 @@ final class PostgreSQLLane: Sendable {
     ///
     /// - Returns: How many keys were claimed, and how many that were to be claimed were there already.
     func work(_ batch: PostgreSQLBatch) -> (made: Int, refused: Int) {
-        work(batch, by: PostgreSQLDeadline(in: opener.options.statementTimeout * 2))
+        work(batch, by: CallDeadline(in: opener.options.statementTimeout * 2))
     }
 
-    private func work(_ batch: PostgreSQLBatch, by end: PostgreSQLDeadline) -> (made: Int, refused: Int) {
+    private func work(_ batch: PostgreSQLBatch, by end: CallDeadline) -> (made: Int, refused: Int) {
         var batch = batch
         var repeats = 0
         defer { notify(batch.changed.filter(\.isAwaited).map(\.key)) }
@@ -122,7 +110,7 @@ final class PostgreSQLLane: Sendable {
 
     private func send(
         _ commands: [PostgreSQLConnection.Command],
-        by deadline: PostgreSQLDeadline?
+        by deadline: CallDeadline?
     ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
         guard let connection else { throw PostgreSQLFailure(message: "the connection is lost", isLost: true) }
         do {
@@ -147,7 +135,7 @@ final class PostgreSQLLane: Sendable {
     ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
         isRaised = true
         defer { isRaised = false }
-        return try send(commands, by: span.map { PostgreSQLDeadline(in: $0) })
+        return try send(commands, by: span.map { CallDeadline(in: $0) })
     }
 
     private func prepared(_ commands: [PostgreSQLConnection.Command]) -> [PostgreSQLConnection.Command] {

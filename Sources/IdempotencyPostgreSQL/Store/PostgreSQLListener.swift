@@ -23,7 +23,7 @@ final class PostgreSQLListener: Sendable {
     private let queue = DispatchQueue(label: "idempotency.postgresql.listener", qos: .userInitiated)
     private let opener: PostgreSQLOpener
     private let statements: PostgreSQLStatements
-    private let subscribers: PostgreSQLSubscribers
+    private let subscribers: ChangeSubscribers
     private let state = Mutex(State())
     // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
     nonisolated(unsafe) private var connection: PostgreSQLConnection?
@@ -33,7 +33,7 @@ final class PostgreSQLListener: Sendable {
 
     private static let keysAtOnce = 1000
 
-    init(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements, _ subscribers: PostgreSQLSubscribers) {
+    init(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements, _ subscribers: ChangeSubscribers) {
         self.opener = opener
         self.statements = statements
         self.subscribers = subscribers

@@ -19,7 +19,7 @@ final class PostgreSQLOpener: Sendable {
     var warnings: [String] { found.withLock { $0 } }
 
     /// By when a statement that is sent now is answered, or given up.
-    var statementDeadline: PostgreSQLDeadline { PostgreSQLDeadline(in: options.statementTimeout + .seconds(1)) }
+    var statementDeadline: CallDeadline { CallDeadline(in: options.statementTimeout + .seconds(1)) }
 
     /// What a session of the store's own is set to; or a transaction, where sessions have no settings.
     ///
@@ -50,7 +50,7 @@ final class PostgreSQLOpener: Sendable {
 
     /// Opens a connection for the store's own calls.
     func openForCalls() throws -> PostgreSQLConnection {
-        let deadline = PostgreSQLDeadline(in: options.connectTimeout)
+        let deadline = CallDeadline(in: options.connectTimeout)
         let connection = try open(by: deadline)
         if options.preparesStatements {
             var settings = settings(forTransaction: false)
@@ -61,7 +61,7 @@ final class PostgreSQLOpener: Sendable {
     }
 
     /// Opens a connection.
-    func open(by deadline: PostgreSQLDeadline) throws -> PostgreSQLConnection {
+    func open(by deadline: CallDeadline) throws -> PostgreSQLConnection {
         let connection = try PostgreSQLConnection(
             target,
             preparesStatements: options.preparesStatements,
@@ -83,7 +83,7 @@ final class PostgreSQLOpener: Sendable {
         return connection
     }
 
-    private func look(at connection: PostgreSQLConnection, by deadline: PostgreSQLDeadline) throws {
+    private func look(at connection: PostgreSQLConnection, by deadline: CallDeadline) throws {
         let rows = try connection.ask(
             .init(
                 sql: """

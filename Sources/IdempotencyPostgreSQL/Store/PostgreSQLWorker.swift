@@ -32,7 +32,8 @@ final class PostgreSQLWorker: Sendable {
         /// How many have to wait before it goes on; it sleeps until then, or until its patience is over.
         var awaited: Int?
         /// Until when no connection is tried, and why.
-        var pause: (end: PostgreSQLDeadline, error: any Error)?
+        var pause: (end: CallDeadline, error: any Error)?
+        var backoff = ReconnectBackoff()
     }
 
     /// How many calls may wait. More are refused, rather than kept for longer than their callers are there.
@@ -191,13 +192,13 @@ final class PostgreSQLWorker: Sendable {
             state.withLock { state in
                 state.lanes[number].isConnected = true
                 state.lanes[number].pause = nil
+                state.lanes[number].backoff.reset()
             }
         } catch {
             let error = PostgreSQLErrors.error(for: error, wasSent: false)
-            let pause = PostgreSQLDeadline(in: lanes[number].pause)
             state.withLock { state in
                 state.lanes[number].isConnected = false
-                state.lanes[number].pause = (pause, error)
+                state.lanes[number].pause = (CallDeadline(in: state.lanes[number].backoff.fail()), error)
             }
             throw error
         }

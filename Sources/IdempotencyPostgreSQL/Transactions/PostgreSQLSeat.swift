@@ -13,7 +13,7 @@ final class PostgreSQLSeat: Sendable {
     func connect(_ opener: PostgreSQLOpener) throws {
         if let connection, connection.isAlive { return }
         connection = nil
-        connection = try opener.open(by: PostgreSQLDeadline(in: opener.options.connectTimeout))
+        connection = try opener.open(by: CallDeadline(in: opener.options.connectTimeout))
     }
 
     func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {

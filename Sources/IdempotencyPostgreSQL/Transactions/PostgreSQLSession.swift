@@ -16,7 +16,7 @@ final class PostgreSQLSession: SQLSession {
 
     private let store: PostgreSQLIdempotencyStore
     private let seat: PostgreSQLSeat
-    private let end: PostgreSQLDeadline
+    private let end: CallDeadline
     // Only ever touched on the seat's queue, which runs one block at a time; that is why it may be shared.
     nonisolated(unsafe) private var phase = Phase.fresh
 
@@ -30,7 +30,7 @@ final class PostgreSQLSession: SQLSession {
     init(_ store: PostgreSQLIdempotencyStore, _ seat: PostgreSQLSeat, limit: Duration) {
         self.store = store
         self.seat = seat
-        end = PostgreSQLDeadline(in: limit)
+        end = CallDeadline(in: limit)
         let span = DispatchTimeInterval.nanoseconds(Int(clamping: max(0, limit.nanoseconds)))
         seat.queue.asyncAfter(deadline: .now() + span) { [weak self] in self?.close(Self.late) }
     }
@@ -162,7 +162,7 @@ final class PostgreSQLSession: SQLSession {
     }
 
     /// The server ends a statement by itself at the limit; this is for a server that does not answer.
-    private var patience: PostgreSQLDeadline { PostgreSQLDeadline(in: end.left + .seconds(1)) }
+    private var patience: CallDeadline { CallDeadline(in: end.left + .seconds(1)) }
 
     /// Ends the session: rolls back what is open, and gives the connection back. Harmless when repeated.
     @discardableResult
@@ -266,7 +266,7 @@ final class PostgreSQLSession: SQLSession {
         _ key: IdempotencyKey,
         _ record: IdempotencyRecord
     ) async throws -> CheckAndSetResult {
-        let end = PostgreSQLDeadline(in: store.opener.options.statementTimeout * 2)
+        let end = CallDeadline(in: store.opener.options.statementTimeout * 2)
         let ask = Command(sql: "SELECT pg_xact_status($1::text::xid8)", parameters: [.text(transaction)])
         while !end.isOver {
             if await isOver(ask), case .success(let found) = await load(key) {

@@ -1,10 +1,8 @@
-#if PostgreSQL
-internal import Idempotency
 import Synchronization
 
-/// Who wants to be woken when a key's record changes.
+/// Who wants to be woken when a key's record changes: for stores that hear of other processes' changes.
 @available(Idempotency 0.1, *)
-final class PostgreSQLSubscribers: Sendable {
+package final class ChangeSubscribers: Sendable {
     private struct Waiters {
         let reference: String
         var wakes: [UInt64: @Sendable () -> Void] = [:]
@@ -18,21 +16,30 @@ final class PostgreSQLSubscribers: Sendable {
 
     private let state = Mutex(State())
 
-    var isEmpty: Bool { state.withLock { $0.waiters.isEmpty } }
+    package init() {}
 
-    var keys: [IdempotencyKey] { state.withLock { Array($0.waiters.keys) } }
+    package var isEmpty: Bool { state.withLock { $0.waiters.isEmpty } }
 
-    func add(_ key: IdempotencyKey, _ wake: @escaping @Sendable () -> Void) -> UInt64 {
-        let reference = key.reference
-        return state.withLock { state in
+    package var keys: [IdempotencyKey] { state.withLock { Array($0.waiters.keys) } }
+
+    /// Adds somebody who waits, until the subscription is cancelled.
+    ///
+    /// - Parameter reference: By which another process tells of the key; the same for all that wait for it.
+    package func add(
+        _ key: IdempotencyKey,
+        reference: String,
+        _ wake: @escaping @Sendable () -> Void
+    ) -> any StoreSubscription {
+        let id = state.withLock { state in
             state.lastID += 1
             state.waiters[key, default: Waiters(reference: reference)].wakes[state.lastID] = wake
             state.keys[reference, default: []].insert(key)
             return state.lastID
         }
+        return ChangeSubscription(subscribers: self, key: key, id: id)
     }
 
-    func remove(_ key: IdempotencyKey, _ id: UInt64) {
+    fileprivate func remove(_ key: IdempotencyKey, _ id: UInt64) {
         state.withLock { state in
             guard var waiters = state.waiters[key] else { return }
             waiters.wakes[id] = nil
@@ -47,7 +54,7 @@ final class PostgreSQLSubscribers: Sendable {
     }
 
     /// Wakes whoever waits for one of these keys.
-    func wake(_ keys: [IdempotencyKey]) {
+    package func wake(_ keys: [IdempotencyKey]) {
         let wakes = state.withLock { state -> [@Sendable () -> Void] in
             if state.waiters.isEmpty { return [] }
             return keys.flatMap { state.waiters[$0].map { Array($0.wakes.values) } ?? [] }
@@ -56,11 +63,19 @@ final class PostgreSQLSubscribers: Sendable {
     }
 
     /// Wakes whoever waits for keys of which another process has told.
-    func wake(references: [String]) {
+    package func wake(references: [String]) {
         wake(state.withLock { state in references.flatMap { Array(state.keys[$0] ?? []) } })
     }
 
     /// Wakes everybody: something may have changed.
-    func wakeAll() { wake(keys) }
+    package func wakeAll() { wake(keys) }
 }
-#endif
+
+@available(Idempotency 0.1, *)
+private struct ChangeSubscription: StoreSubscription {
+    let subscribers: ChangeSubscribers
+    let key: IdempotencyKey
+    let id: UInt64
+
+    func cancel() { subscribers.remove(key, id) }
+}

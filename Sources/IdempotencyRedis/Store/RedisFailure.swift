@@ -1,0 +1,29 @@
+/// What Redis, or the way to it, said went wrong.
+///
+/// The text is the server's or the driver's own: it may name hosts, users and keys, but never a password.
+@available(Idempotency 0.1, *)
+public struct RedisFailure: Error, Hashable, Sendable {
+    /// The code that the server's text begins with, such as `READONLY`; empty if the server said nothing.
+    public let code: String
+    /// The text.
+    public let message: String
+    /// Whether the server may have run what was sent.
+    let mayHaveRun: Bool
+
+    /// - Parameter reply: An error that the server has replied. Nothing was changed: a script writes with its last command.
+    init(reply: String) {
+        let word = reply.prefix { $0 != " " }
+        code = word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
+        message = reply
+        mayHaveRun = false
+    }
+
+    /// - Parameters:
+    ///   - message: What happened to the connection.
+    ///   - mayHaveRun: Whether the server may have run what was sent.
+    init(_ message: String, mayHaveRun: Bool) {
+        code = ""
+        self.message = message
+        self.mayHaveRun = mayHaveRun
+    }
+}

@@ -1,0 +1,25 @@
+public import Idempotency
+
+@available(Idempotency 0.1, *)
+extension RedisIdempotencyStore: WakingIdempotencyStore {
+    /// Asks to be woken at each change of a key's record: by another process as soon as the server tells.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - onChange: Called after each change, and about once a second without one; 40 times a second if the client cannot
+    ///     listen (``RedisSubscribingClient``).
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``.
+    public nonisolated(nonsending) func subscribe(
+        to key: IdempotencyKey,
+        onChange: @escaping @Sendable () -> Void
+    ) async throws -> any StoreSubscription {
+        let subscription = subscribers.add(key, reference: layout.text(key), onChange)
+        do {
+            try await listener.listen(for: key)
+        } catch {
+            subscription.cancel()
+            throw error
+        }
+        return subscription
+    }
+}

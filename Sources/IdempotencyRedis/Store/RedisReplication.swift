@@ -1,0 +1,85 @@
+internal import Idempotency
+import Synchronization
+
+/// Has writes confirmed by replicas before they are acknowledged.
+///
+/// `WAIT` looks at what its own connection has written, and holds up what comes after it there. So writes gather while others
+/// are waited for, and travel together with one `WAIT` behind them.
+@available(Idempotency 0.1, *)
+final class RedisReplication: Sendable {
+    private struct Call: Sendable {
+        let command: RedisCommand
+        let answer = OneShot<Result<RedisReply, any Error>>()
+    }
+
+    private struct State {
+        var waiting: [Call] = []
+        var isAtWork = false
+    }
+
+    private let client: any RedisClient
+    private let replicas: RedisStoreOptions.Replicas
+    private let state = Mutex(State())
+
+    /// How many writes share a `WAIT`, at most.
+    private static let batchSize = 512
+
+    init(_ client: any RedisClient, _ replicas: RedisStoreOptions.Replicas) {
+        self.client = client
+        self.replicas = replicas
+    }
+
+    /// Sends a write.
+    ///
+    /// - Parameter inFull: The same, for a server that does not know the script.
+    /// - Throws: ``/Idempotency/IdempotencyError`` if it is made, and too few replicas have confirmed it.
+    func send(_ command: RedisCommand, inFull: () -> RedisCommand) async throws -> RedisReply {
+        let reply = try await send(command)
+        return reply.isNoScript ? try await send(inFull()) : reply
+    }
+
+    private func send(_ command: RedisCommand) async throws -> RedisReply {
+        let call = Call(command: command)
+        let starts = state.withLock { state in
+            state.waiting.append(call)
+            defer { state.isAtWork = true }
+            return !state.isAtWork
+        }
+        // A task of its own: whose call it is that comes first does not matter, nor whether its caller is cancelled.
+        if starts { Task { await work() } }
+        return try await call.answer.value().get()
+    }
+
+    private func work() async {
+        while true {
+            let batch = state.withLock { state in
+                let batch = Array(state.waiting.prefix(Self.batchSize))
+                state.waiting.removeFirst(batch.count)
+                state.isAtWork = !batch.isEmpty
+                return batch
+            }
+            if batch.isEmpty { return }
+            let milliseconds = max(1, replicas.timeout.nanoseconds / 1_000_000)
+            let wait = RedisCommand("WAIT", String(replicas.count), String(milliseconds))
+            do {
+                let replies = try await RedisIdempotencyStore.send(client, batch.map(\.command) + [wait])
+                for (call, reply) in zip(batch, replies) {
+                    call.answer.fire(Result { try self.answer(reply, confirmedBy: replies[batch.count]) })
+                }
+            } catch {
+                for call in batch { call.answer.fire(.failure(error)) }
+            }
+        }
+    }
+
+    private func answer(_ reply: RedisReply, confirmedBy wait: RedisReply) throws -> RedisReply {
+        // What was refused, or found something else there, has written nothing.
+        guard case .integer = reply else { return reply }
+        switch wait {
+        case .integer(let count) where count >= replicas.count: return reply
+        case .integer(let count): throw RedisErrors.tooFewReplicas(count, of: replicas.count)
+        case .error(let text): throw RedisErrors.error(for: RedisFailure(text, mayHaveRun: true))
+        case .null, .bytes, .array: throw RedisErrors.unexpectedReply
+        }
+    }
+}
