@@ -8,6 +8,7 @@ let package = Package(
     traits: [
         .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3."),
         .trait(name: "PostgreSQL", description: "The benchmark of the PostgreSQL store. Needs the C library libpq."),
+        .trait(name: "Redis", description: "The benchmark of the Redis store. Needs the C library hiredis."),
     ],
     dependencies: [
         .package(
@@ -16,6 +17,7 @@ let package = Package(
             traits: [
                 .trait(name: "SQLite", condition: .when(traits: ["SQLite"])),
                 .trait(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+                .trait(name: "Redis", condition: .when(traits: ["Redis"])),
             ]
         )
     ],
@@ -63,11 +65,24 @@ let package = Package(
                 .product(name: "IdempotencyPostgreSQL", package: "swift-idempotency"),
             ]
         ),
+        .target(
+            name: "CRedisLoop",
+            linkerSettings: [.linkedLibrary("hiredis", .when(traits: ["Redis"]))]
+        ),
+        .executableTarget(
+            name: "RedisBenchmark",
+            dependencies: [
+                "Figures", "StoreWorkloads",
+                .target(name: "CRedisLoop", condition: .when(traits: ["Redis"])),
+                .product(name: "Idempotency", package: "swift-idempotency"),
+                .product(name: "IdempotencyRedis", package: "swift-idempotency"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop"].contains(target.name) {
+for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop", "CRedisLoop"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
