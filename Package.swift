@@ -93,7 +93,7 @@ let package = Package(
         // The same in transactional mode, and who starts it, kills it and looks at what is left.
         .executableTarget(
             name: "LedgerWorker",
-            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyPostgreSQL"],
+            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyPostgreSQL", "IdempotencyRedis"],
             path: "Tests/LedgerWorker"
         ),
         .target(
@@ -101,6 +101,8 @@ let package = Package(
             dependencies: ["Idempotency", "IdempotencySQL"],
             path: "Tests/LedgerHarness"
         ),
+        // Servers that are treated badly, and the way to them.
+        .target(name: "ServerHarness", dependencies: ["Idempotency"], path: "Tests/ServerHarness"),
         .testTarget(
             name: "IdempotencySQLiteTests",
             dependencies: [
@@ -112,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "IdempotencyPostgreSQLTests",
             dependencies: [
-                "LedgerWorker", "LedgerHarness",
+                "LedgerWorker", "LedgerHarness", "ServerHarness",
                 "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
@@ -120,6 +122,7 @@ let package = Package(
         .testTarget(
             name: "IdempotencyRedisTests",
             dependencies: [
+                "LedgerWorker", "LedgerHarness", "ServerHarness",
                 "Idempotency", "IdempotencyRedis", "IdempotencyTesting",
                 .target(name: "CHiredis", condition: .when(traits: ["Redis"])),
             ]

@@ -49,3 +49,8 @@ free_port() {
     done
     fail "no free port"
 }
+
+# wait_for_end <process>: waits until it has ended. Who has is a zombie until init looks, which may take a second.
+wait_for_end() {
+    while [[ $(ps -o stat= -p "$1") == [!Z]* ]]; do sleep 0.02; done
+}

@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 @Suite("Calls to a PostgreSQL store that travel together", .timeLimit(.minutes(10)))

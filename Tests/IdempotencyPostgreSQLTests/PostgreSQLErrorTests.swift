@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 @Suite("What a PostgreSQL store says when it cannot be used", .timeLimit(.minutes(10)))

@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 @Suite("A PostgreSQL store", .timeLimit(.minutes(10)))
@@ -29,9 +30,9 @@ struct PostgreSQLStoreTests {
         arguments: [true, false]
     )
     func replyLost(_ isApplied: Bool) async throws {
-        let proxy = try CuttingProxy(Server.connectionString)
+        let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(proxy.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: table)
         let interceptor = IdempotencyInterceptor(store: store)
         let key = try key("lost")
         proxy.cut(afterRequest: isApplied, at: key.value)

@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 @Suite("A handler's transaction in PostgreSQL", .timeLimit(.minutes(10)))
@@ -253,12 +254,12 @@ struct PostgreSQLTransactionTests {
         arguments: [true, false]
     )
     func lostReply(_ isCommitted: Bool) async throws {
-        let proxy = try CuttingProxy(Server.connectionString)
+        let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let scene = try await Scene()
-        let store = try await PostgreSQLIdempotencyStore(proxy.connectionString, table: scene.store.table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table)
         let session = try await store.beginTransaction(for: .seconds(20))
         try await scene.insert(session)
-        proxy.cut(afterRequest: isCommitted)
+        proxy.cut(afterRequest: isCommitted, at: "COMMIT")
         let outcome: SQLCommitFailure?
         var version: RecordVersion?
         do {
@@ -313,15 +314,15 @@ struct PostgreSQLTransactionTests {
 
     @Test("The transaction's number is another one's after a crash of the server: the record tells, and not the number")
     func numberOfAnother() async throws {
-        let proxy = try CuttingProxy(Server.connectionString)
+        let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let scene = try await Scene()
-        let store = try await PostgreSQLIdempotencyStore(proxy.connectionString, table: scene.store.table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table)
         // Of a transaction that was committed: as the server says it of a number that it has given again.
         let number = try scene.connection.run("SELECT pg_current_xact_id()::text")[0][0]
         proxy.rewrite("pg_current_xact_id()::text", as: "'\(number)'::text")
         let session = try await store.beginTransaction(for: .seconds(20))
         try await scene.insert(session)
-        proxy.cut(afterRequest: false)
+        proxy.cut(afterRequest: false, at: "COMMIT")
         guard case .undone? = await failure({ try await scene.finish(session) }) else {
             Issue.record("not undone")
             return

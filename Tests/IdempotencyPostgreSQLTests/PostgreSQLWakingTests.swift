@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 @Suite("Who waits for another process's run", .timeLimit(.minutes(10)))

@@ -4,6 +4,7 @@ import Foundation
 import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
+import ServerHarness
 import Testing
 
 /// The server that the test script has started.
@@ -73,44 +74,30 @@ final class OwnServer: Sendable {
     let connectionString: String
     private let folder: String
 
+    private static let script = ServerScript("postgresql-server")
+
     init() throws {
-        let lines = try Self.script("start").split(separator: "\n")
-        func value(_ name: String) -> String? {
-            let line = lines.first { $0.hasPrefix(name + "=") }
-            return line.map { String($0.dropFirst(name.count + 2).dropLast()) }
-        }
-        folder = try #require(value("postgresql_folder"))
-        connectionString = try #require(value("IDEMPOTENCY_POSTGRESQL"))
+        let values = try Self.script.run(["start"])
+        folder = try #require(values["postgresql_folder"])
+        connectionString = try #require(values["IDEMPOTENCY_POSTGRESQL"])
     }
 
-    deinit { _ = try? Self.script("stop", folder) }
+    deinit { _ = try? Self.script.run(["stop", folder]) }
 
     /// `crash`, `resume`, `pause` or `continue`.
-    func control(_ command: String) throws { _ = try Self.script(command, folder) }
-
-    private static func script(_ arguments: String...) throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let process = Process()
-        process.executableURL = root.appendingPathComponent("Scripts/postgresql-server")
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "Scripts/postgresql-server \(arguments[0]) failed")
-        return String(decoding: data, as: UTF8.self)
-    }
+    func control(_ command: String) throws { try Self.script.run([command, folder]) }
 }
 
-/// What a call throws.
-func refusal(_ body: () async throws -> Void) async -> IdempotencyError? {
-    do {
-        try await body()
-        return nil
-    } catch {
-        return error as? IdempotencyError
+extension CuttingProxy {
+    /// In front of a server.
+    ///
+    /// - Parameter connectionString: The server's, with `port=…` in it.
+    /// - Returns: The proxy, and its own connection string.
+    static func inFrontOf(_ connectionString: String) throws -> (CuttingProxy, connectionString: String) {
+        let words = connectionString.split(separator: " ")
+        let port = try #require(words.first { $0.hasPrefix("port=") })
+        let proxy = CuttingProxy(to: try #require(UInt16(port.dropFirst(5))))
+        return (proxy, words.map { $0 == port ? "port=\(proxy.port)" : String($0) }.joined(separator: " "))
     }
 }
 #endif

@@ -2,6 +2,7 @@
 import Foundation
 import Idempotency
 import IdempotencyRedis
+import ServerHarness
 import Testing
 
 /// The server that the test script has started.
@@ -40,54 +41,52 @@ final class OwnServer: Sendable {
     let address: String
     private let folder: String
 
+    private static let script = ServerScript("redis-server")
+
     /// - Parameter settings: As on the server's command line.
-    init(_ settings: String...) throws {
-        let lines = try Self.script(["start"] + settings).split(separator: "\n")
-        func value(_ name: String) -> String? {
-            let line = lines.first { $0.hasPrefix(name + "=") }
-            return line.map { String($0.dropFirst(name.count + 2).dropLast()) }
-        }
-        folder = try #require(value("redis_folder"))
-        address = try #require(value("IDEMPOTENCY_REDIS"))
+    convenience init(_ settings: String...) throws { try self.init(settings) }
+
+    init(_ settings: [String]) throws {
+        let values = try Self.script.run(["start"] + settings)
+        folder = try #require(values["redis_folder"])
+        address = try #require(values["IDEMPOTENCY_REDIS"])
     }
 
-    deinit { _ = try? Self.script(["stop", folder]) }
+    deinit { _ = try? Self.script.run(["stop", folder]) }
 
     var port: String { String(address.split(separator: ":").last ?? "") }
 
     /// `crash`, `resume`, `pause` or `continue`.
-    func control(_ command: String) throws { _ = try Self.script([command, folder]) }
+    func control(_ command: String) throws { try Self.script.run([command, folder]) }
+}
 
-    private static func script(_ arguments: [String]) throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let process = Process()
-        process.executableURL = root.appendingPathComponent("Scripts/redis-server")
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "Scripts/redis-server \(arguments[0]) failed")
-        return String(decoding: data, as: UTF8.self)
+extension IdempotencyRecord {
+    /// Of a run under `.refuse`: it never expires.
+    static var claim: IdempotencyRecord {
+        IdempotencyRecord(
+            state: .pending(unknown: nil),
+            attempt: 1,
+            claimant: Claimant(high: 1, low: 1),
+            token: 0,
+            fingerprint: nil,
+            lapsePolicy: .refuse,
+            isKnownWithoutEffect: true,
+            lease: 60_000_000_000,
+            retention: .max,
+            checkpoints: []
+        )
     }
+}
+
+extension RedisReply {
+    var text: String? { if case .bytes(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { nil } }
+    var integer: Int64? { if case .integer(let number) = self { number } else { nil } }
 }
 
 extension RedisClient {
     /// Sends one command.
     func ask(_ words: String...) async throws -> RedisReply {
         try await send([RedisCommand(words[0], words.dropFirst().map { Array($0.utf8) })])[0]
-    }
-}
-
-/// What a call throws.
-func refusal(_ body: () async throws -> Void) async -> IdempotencyError? {
-    do {
-        try await body()
-        return nil
-    } catch {
-        return error as? IdempotencyError
     }
 }
 #endif

@@ -121,6 +121,34 @@ public struct LedgerCrashRun: Sendable {
         return report
     }
 
+    /// Has processes run keys, each its own and those of another one, while one of them is stopped again and again.
+    ///
+    /// - Parameters:
+    ///   - keys: How many keys there are.
+    ///   - span: For how long it is stopped; longer than the leases, which are half a second.
+    public func stopOne(_ keys: Int, for span: Duration) async throws -> Report {
+        let workers = try (0..<2).map { number in
+            try LedgerProcess(number, [address, "1", "\(keys)", "\(number)", "16", "500"], heardBy: witness)
+        }
+        for worker in workers { await worker.untilBegun() }
+        var open: [Int] = []
+        for _ in 0..<3 {
+            try await Task.sleep(for: .milliseconds(200))
+            open.append(witness.openNow)
+            workers[0].stop()
+            try await Task.sleep(for: span)
+            workers[0].goOn()
+        }
+        for worker in workers { _ = await worker.end() }
+        var report = Report()
+        report.keys = keys
+        report.open = ["stopped": open]
+        report.answers = witness.answers
+        report.errors = witness.errors
+        report.repetitions = witness.repetitions
+        return report
+    }
+
     /// Has processes whose handlers outlive their leases race for the same keys, until all are done.
     public func raceZombies(_ keys: Int, isBroken: Bool) async throws -> Report {
         let flags = ["zombies"] + (isBroken ? ["broken"] : [])

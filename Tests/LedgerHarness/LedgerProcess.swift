@@ -50,6 +50,12 @@ public final class LedgerProcess: @unchecked Sendable {
     /// Kills the process.
     public func die() { kill(process.processIdentifier, SIGKILL) }
 
+    /// Stops the process where it is.
+    public func stop() { kill(process.processIdentifier, SIGSTOP) }
+
+    /// Lets a process that was stopped go on.
+    public func goOn() { kill(process.processIdentifier, SIGCONT) }
+
     /// Waits until the process has ended, and all that it said is heard.
     ///
     /// - Returns: Whether it was killed, and how many of its handlers had begun without an answer.

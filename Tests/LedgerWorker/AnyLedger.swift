@@ -1,4 +1,5 @@
-#if SQLite || PostgreSQL
+#if SQLite || PostgreSQL || Redis
+import Foundation
 import Idempotency
 import IdempotencySQL
 #if SQLite
@@ -7,14 +8,19 @@ import IdempotencySQLite
 #if PostgreSQL
 import IdempotencyPostgreSQL
 #endif
+#if Redis
+import IdempotencyRedis
+#endif
 
-/// Transfers money once per key: an entry in a table without any unique constraint, and two balances.
+/// Transfers money once per key: an entry in a table without any unique constraint, and two balances. Beside a store that has
+/// no transactions the entry is a line in a file, and nothing else.
 struct AnyLedger: Sendable {
     private enum Form: Sendable {
         case transactional(TransactionalInterceptor)
         #if SQLite
         case thread(SQLiteTransactionalInterceptor)
         #endif
+        case file(IdempotencyInterceptor, Int32)
     }
 
     private let form: Form
@@ -46,6 +52,19 @@ struct AnyLedger: Sendable {
         case "postgresql":
             store = try await PostgreSQLIdempotencyStore(parts[1])
         #endif
+        #if Redis
+        case "redis":
+            let target = parts[1].split(separator: ":", maxSplits: 1).map(String.init)
+            let file = open(target[0], O_WRONLY | O_APPEND | O_CREAT, 0o600)
+            let base = try await RedisIdempotencyStore(client: try HiredisClient(target[1]))
+            let interceptor = IdempotencyInterceptor(
+                store: FatefulFinishes(base, fate),
+                policy: policy,
+                observer: observer
+            )
+            form = .file(interceptor, file)
+            return
+        #endif
         default:
             fatalError("no store is called \(parts[0])")
         }
@@ -55,7 +74,6 @@ struct AnyLedger: Sendable {
 
     func transfer(_ number: Int) async throws -> String {
         let key = try IdempotencyKey(operation: "transfer", value: "k-\(number)")
-        let statements = Self.statements(number)
         // One in some, so that there is something left for the others to take over.
         let pause = number.isMultiple(of: 7) ? zombiePause : nil
         switch form {
@@ -64,7 +82,7 @@ struct AnyLedger: Sendable {
                 Voice.say("begin \(number)")
                 fate.meet(.begun)
                 if let pause, !execution.isRerun { try await Task.sleep(for: pause) }
-                for statement in statements { try await transaction.execute(statement) }
+                for statement in Self.statements(number) { try await transaction.execute(statement) }
                 fate.meet(.written)
                 return "\(number) by \(execution.token!)"
             }
@@ -73,7 +91,7 @@ struct AnyLedger: Sendable {
             let result = try await ledger.idempotent(key: key) { [fate] transaction, execution in
                 Voice.say("begin \(number)")
                 fate.meet(.begun)
-                for statement in statements { try transaction.execute(statement) }
+                for statement in Self.statements(number) { try transaction.execute(statement) }
                 fate.meet(.written)
                 fate.meetSoon(.finishing)
                 return "\(number) by \(execution.token!)"
@@ -81,6 +99,17 @@ struct AnyLedger: Sendable {
             fate.meet(.committed)
             return result
         #endif
+        case .file(let interceptor, let file):
+            return try await interceptor.idempotent(key: key) { execution in
+                Voice.say("begin \(number)")
+                fate.meet(.begun)
+                // What a service does elsewhere takes its time.
+                try await Task.sleep(for: .milliseconds(2))
+                try await execution.checkLease()
+                Voice.write("\(number) \(execution.token!)", to: file)
+                fate.meet(.written)
+                return "\(number) by \(execution.token!)"
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-#if SQLite || PostgreSQL
+#if SQLite || PostgreSQL || Redis
 import Foundation
 import Idempotency
 import IdempotencySQL
@@ -7,7 +7,8 @@ import IdempotencySQL
 ///
 /// `LedgerWorker <store> <first key> <last key> <seed> <tasks> <lease in milliseconds> [<point>:<n>] [zombies] [broken]`
 ///
-/// The store is `sqlite:<file>`, `sqlite-thread:<file>` (handlers on the store's thread) or `postgresql:<connection>`. On
+/// The store is `sqlite:<file>`, `sqlite-thread:<file>` (handlers on the store's thread), `postgresql:<connection>` or
+/// `redis:<ledger file>:<address>`, which has no transactions. On
 /// standard output it says `begin <key>` when a handler is entered, `ack <key> <result>` when a caller has its answer, `error
 /// <text>` and at the end `done`. At the n-th time that it comes to a ``Point`` it kills itself. With `zombies` a handler
 /// outlives its lease now and then; with `broken` a transaction is committed whoever has the key by then.

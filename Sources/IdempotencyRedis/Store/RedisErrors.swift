@@ -47,7 +47,7 @@ enum RedisErrors {
         switch failure.code {
         case "NOAUTH", "WRONGPASS": "The server does not accept the user or the password; look at the address."
         case "NOPERM":
-            "The user lacks a right; grant it the store's keys and channel, and +@read +@write +@scripting +@pubsub +info +wait."
+            "The user lacks a right; grant it the store's keys and channel, and +@read +@write +@scripting +@pubsub +time +info +wait."
         case "READONLY": "The server is a replica; connect to the primary."
         case "MASTERDOWN", "UNKILLABLE", "BUSY": "The server is not ready; retry later."
         case "LOADING": "The server is still loading its data; retry later."

@@ -13,7 +13,12 @@ public struct RedisFailure: Error, Hashable, Sendable {
     /// - Parameter reply: An error that the server has replied. Nothing was changed: a script writes with its last command.
     init(reply: String) {
         let word = reply.prefix { $0 != " " }
-        code = word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
+        // A right that is lacking inside the script: in the words of Redis 7.0, and of later ones.
+        let isACL =
+            reply.hasPrefix("ERR The user executing the script can't") || reply.hasPrefix("ERR ACL failure in script")
+        code =
+            isACL
+            ? "NOPERM" : word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
         message = reply
         mayHaveRun = false
     }

@@ -1,24 +1,22 @@
-#if PostgreSQL
 import Foundation
 import Synchronization
-import Testing
 
-/// Passes bytes on between clients and a server, and cuts one connection in the middle of a commit.
-final class CuttingProxy: Sendable {
+/// Passes bytes on between clients and a server of this machine, and cuts one connection at a request that has some text.
+@available(Idempotency 0.1, *)
+public final class CuttingProxy: Sendable {
     private enum Order { case none, beforeRequest, afterRequest }
 
-    let connectionString: String
+    /// Where clients connect to, on 127.0.0.1.
+    public let port: UInt16
     private let listener: Int32
     private let serverPort: UInt16
-    private let order = Mutex((order: Order.none, text: "COMMIT"))
+    private let order = Mutex((order: Order.none, text: ""))
     private let cutCount = Atomic(0)
     private let rewriting = Mutex<(from: [UInt8], to: [UInt8])?>(nil)
 
-    /// - Parameter connectionString: The server's, with `port=…` in it.
-    init(_ connectionString: String) throws {
-        let words = connectionString.split(separator: " ")
-        let port = try #require(words.first { $0.hasPrefix("port=") })
-        serverPort = try #require(UInt16(port.dropFirst(5)))
+    /// - Parameter serverPort: The server's, on 127.0.0.1.
+    public init(to serverPort: UInt16) {
+        self.serverPort = serverPort
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         var address = Self.address(0)
@@ -29,9 +27,8 @@ final class CuttingProxy: Sendable {
                     && getsockname(listener, pointer, &length) == 0
             }
         }
-        try #require(bound)
-        let own = "port=\(UInt16(bigEndian: address.sin_port))"
-        self.connectionString = words.map { $0 == port ? own : String($0) }.joined(separator: " ")
+        precondition(bound, "no port is free")
+        port = UInt16(bigEndian: address.sin_port)
         Thread { [weak self] in
             while true {
                 let client = accept(listener, nil, nil)
@@ -46,17 +43,18 @@ final class CuttingProxy: Sendable {
         close(listener)
     }
 
-    var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }
+    /// How many connections were cut.
+    public var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }
 
-    /// Cuts the connection that commits next, or whose next request has some other text.
+    /// Cuts the connection whose request has this text next.
     ///
     /// - Parameter afterRequest: Whether the server gets the request, so that only its answer is lost.
-    func cut(afterRequest: Bool, at text: String = "COMMIT") {
+    public func cut(afterRequest: Bool, at text: String) {
         order.withLock { $0 = (afterRequest ? .afterRequest : .beforeRequest, text) }
     }
 
     /// Passes on something else where a request has this text; as long as it is.
-    func rewrite(_ text: String, as other: String) {
+    public func rewrite(_ text: String, as other: String) {
         precondition(other.utf8.count <= text.utf8.count)
         let padding = [UInt8](repeating: 0x20, count: text.utf8.count - other.utf8.count)
         rewriting.withLock { $0 = (Array(text.utf8), Array(other.utf8) + padding) }
@@ -123,4 +121,3 @@ final class CuttingProxy: Sendable {
         shutdown(target, Int32(SHUT_WR))
     }
 }
-#endif
