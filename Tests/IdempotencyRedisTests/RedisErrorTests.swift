@@ -232,7 +232,7 @@ struct RedisErrorTests {
         expect(await opening(replica.address), .storeUnavailable, "READONLY")
         let client = try HiredisClient(primary.address)
         let store = try await RedisIdempotencyStore(client: client)
-        for number in 0..<250 { _ = try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(.claim)) }
+        for number in 0..<600 { _ = try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(.claim)) }
         #expect(try await client.ask("CONFIG", "SET", "min-replicas-to-write", "5").text == "OK")
         let error = await refusal { _ = try await store.checkAndSet(key(), expecting: nil, .write(.claim)) }
         expect(error, .storeUnavailable, "NOREPLICAS")
@@ -242,7 +242,7 @@ struct RedisErrorTests {
         let demoted = await refusal { _ = try await store.checkAndSet(key(), expecting: nil, .write(.claim)) }
         expect(demoted, .storeUnavailable, "READONLY")
         #expect(try await client.ask("REPLICAOF", "NO", "ONE").text == "OK")
-        let settings = ["key-load-delay", "2000", "loading-process-events-interval-bytes", "1024"]
+        let settings = ["key-load-delay", "1000", "loading-process-events-interval-bytes", "1024"]
         #expect(try await client.send([RedisCommand("CONFIG", (["SET"] + settings).map { Array($0.utf8) })])[0].text == "OK")
         #expect(try await client.ask("CONFIG", "REWRITE").text == "OK")
         try primary.control("crash")
