@@ -56,7 +56,7 @@ let package = Package(
             ]
         ),
         .systemLibrary(
-            name: "CHiredis",
+            name: "CRedis",
             pkgConfig: hiredis,
             providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
         ),
@@ -64,7 +64,7 @@ let package = Package(
             name: "IdempotencyRedis",
             dependencies: [
                 "Idempotency",
-                .target(name: "CHiredis", condition: .when(traits: ["Redis"])),
+                .target(name: "CRedis", condition: .when(traits: ["Redis"])),
             ],
             resources: [.embedInCode("Store/check-and-set.lua")]
         ),
@@ -93,7 +93,9 @@ let package = Package(
         // The same in transactional mode, and who starts it, kills it and looks at what is left.
         .executableTarget(
             name: "LedgerWorker",
-            dependencies: ["Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyPostgreSQL", "IdempotencyRedis"],
+            dependencies: [
+                "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyPostgreSQL", "IdempotencyRedis",
+            ],
             path: "Tests/LedgerWorker"
         ),
         .target(
@@ -124,7 +126,7 @@ let package = Package(
             dependencies: [
                 "LedgerWorker", "LedgerHarness", "ServerHarness",
                 "Idempotency", "IdempotencyRedis", "IdempotencyTesting",
-                .target(name: "CHiredis", condition: .when(traits: ["Redis"])),
+                .target(name: "CRedis", condition: .when(traits: ["Redis"])),
             ]
         ),
     ],

@@ -13,7 +13,10 @@ struct PostgreSQLFaultTests {
         #expect(load.longest < .seconds(60), "a call took \(load.longest)")
         #expect(load.acknowledged.count > 10)
         let lost = try await load.lost(in: store)
-        #expect(lost.isEmpty, "\(lost.count) of \(load.acknowledged.count) acknowledged answers are lost: \(lost.prefix(3))")
+        #expect(
+            lost.isEmpty,
+            "\(lost.count) of \(load.acknowledged.count) acknowledged answers are lost: \(lost.prefix(3))"
+        )
     }
 
     private var options: PostgreSQLOptions {

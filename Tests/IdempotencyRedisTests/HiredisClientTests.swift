@@ -67,7 +67,11 @@ struct HiredisClientTests {
             RedisCommand("GET", "\(name)-absent"), RedisCommand("NO-SUCH-COMMAND"), RedisCommand("DEL", name),
         ])
         #expect(replies[0] == .integer(2))
-        if case .error(let text) = replies[1] { #expect(text.hasPrefix("WRONGTYPE")) } else { Issue.record("\(replies[1])") }
+        if case .error(let text) = replies[1] {
+            #expect(text.hasPrefix("WRONGTYPE"))
+        } else {
+            Issue.record("\(replies[1])")
+        }
         #expect(replies[2] == .array([.bytes([97]), .bytes([98])]))
         #expect(replies[3] == .null)
         if case .error = replies[4] {} else { Issue.record("\(replies[4])") }

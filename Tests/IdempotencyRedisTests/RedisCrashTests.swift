@@ -92,7 +92,9 @@ struct RedisCrashTests {
         #expect(!report.repetitions.isEmpty, "no call has met the dead server")
     }
 
-    @Test("A process that stands still for longer than its leases: its keys go on elsewhere, and are answered in one way")
+    @Test(
+        "A process that stands still for longer than its leases: its keys go on elsewhere, and are answered in one way"
+    )
     func processStopped() async throws {
         let report = try await run(keysPerRound: 0).stopOne(40_000, for: .milliseconds(1500))
         try await check(report)

@@ -27,11 +27,16 @@ struct RedisErrorTests {
         }
     }
 
-    private func opening(_ address: String, _ options: RedisStoreOptions = RedisStoreOptions()) async -> IdempotencyError? {
+    private func opening(_ address: String, _ options: RedisStoreOptions = RedisStoreOptions()) async
+        -> IdempotencyError?
+    {
         var client = HiredisOptions()
         client.connectTimeout = .seconds(1)
         return await refusal {
-            let store = try await RedisIdempotencyStore(client: HiredisClient(address, options: client), options: options)
+            let store = try await RedisIdempotencyStore(
+                client: HiredisClient(address, options: client),
+                options: options
+            )
             store.close()
         }
     }
@@ -44,8 +49,10 @@ struct RedisErrorTests {
     @Test(
         "An address that is none",
         arguments: [
-            "", "redis", "127.0.0.1:6379", "http://localhost", "redis://", "redis://:pass-word@", "redis://h:0", "redis://h:70000",
-            "redis://h/db", "redis://h/-1", "redis://h/1/2", "redis://secret-key@h", "redis://h?x=pass-word", "redis://h:pass-word",
+            "", "redis", "127.0.0.1:6379", "http://localhost", "redis://", "redis://:pass-word@", "redis://h:0",
+            "redis://h:70000",
+            "redis://h/db", "redis://h/-1", "redis://h/1/2", "redis://secret-key@h", "redis://h?x=pass-word",
+            "redis://h:pass-word",
         ]
     )
     func malformed(_ address: String) async throws {
@@ -67,7 +74,10 @@ struct RedisErrorTests {
         }
     }
 
-    @Test("A prefix that is none", arguments: ["", "a b", "a{b}", "a*", "é", "a\r\nb", String(repeating: "a", count: 65)])
+    @Test(
+        "A prefix that is none",
+        arguments: ["", "a b", "a{b}", "a*", "é", "a\r\nb", String(repeating: "a", count: 65)]
+    )
     func prefixes(_ prefix: String) async throws {
         var options = RedisStoreOptions()
         options.prefix = prefix
@@ -93,7 +103,10 @@ struct RedisErrorTests {
         }
         expect(await opening("redis://nobody:pass-word@127.0.0.1:\(port)"), .storeUnavailable, "WRONGPASS")
         // The least rights are enough for everything.
-        let user = try await Server.store(try HiredisClient("redis://service:pass-word@127.0.0.1:\(port)"), prefix: "idempotency")
+        let user = try await Server.store(
+            try HiredisClient("redis://service:pass-word@127.0.0.1:\(port)"),
+            prefix: "idempotency"
+        )
         let answer = try await IdempotencyInterceptor(store: user).idempotent(key: key()) { _ in "A" }
         #expect(answer == "A")
         try await user.check()
@@ -101,8 +114,15 @@ struct RedisErrorTests {
         subscription.cancel()
         #expect(try await user.list(RecordQuery(), after: nil, limit: 10).records.count == 1)
         user.close()
-        let reader = try await Server.store(try HiredisClient("redis://reader:pass-word@127.0.0.1:\(port)"), prefix: "idempotency")
-        expect(await refusal { _ = try await reader.checkAndSet(key("b"), expecting: nil, .write(.claim)) }, .storeUnavailable, "NOPERM")
+        let reader = try await Server.store(
+            try HiredisClient("redis://reader:pass-word@127.0.0.1:\(port)"),
+            prefix: "idempotency"
+        )
+        expect(
+            await refusal { _ = try await reader.checkAndSet(key("b"), expecting: nil, .write(.claim)) },
+            .storeUnavailable,
+            "NOPERM"
+        )
         reader.close()
         await client.close()
     }
@@ -120,7 +140,9 @@ struct RedisErrorTests {
         let names = ["list", "empty", "one", "short", "text", "newer", "damaged"]
         for name in names {
             // Where the record would be.
-            guard case .stored = try await store.checkAndSet(key(name), expecting: nil, .write(.claim)) else { continue }
+            guard case .stored = try await store.checkAndSet(key(name), expecting: nil, .write(.claim)) else {
+                continue
+            }
         }
         guard case .array(let found) = try await client.ask("KEYS", "\(prefix):*/*") else { return }
         var places: [String: String] = [:]
@@ -135,7 +157,8 @@ struct RedisErrorTests {
         #expect(try await client.ask("DEL", list) == .integer(1))
         #expect(try await client.ask("RPUSH", list, "x") == .integer(1))
         let values: [String: [UInt8]] = [
-            "empty": [], "one": [0], "short": Array("value".utf8), "text": Array("a text that somebody else has put here".utf8),
+            "empty": [], "one": [0], "short": Array("value".utf8),
+            "text": Array("a text that somebody else has put here".utf8),
             "newer": newer, "damaged": damaged,
         ]
         for (name, value) in values {
@@ -147,18 +170,24 @@ struct RedisErrorTests {
                 ("load", { _ = try await store.load(try key(name)) }),
                 ("claim", { _ = try await store.checkAndSet(try key(name), expecting: nil, .write(.claim)) }),
                 ("remove", { _ = try await store.checkAndSet(try key(name), expecting: nil, .remove) }),
-                ("run", { _ = try await IdempotencyInterceptor(store: store).idempotent(key: try key(name)) { _ in "A" } }),
+                (
+                    "run",
+                    { _ = try await IdempotencyInterceptor(store: store).idempotent(key: try key(name)) { _ in "A" } }
+                ),
             ]
             for (call, body) in calls {
                 let error = await refusal { try await body() }
                 switch name {
                 case "list": expect(error, .storeUnavailable, "WRONGTYPE")
                 case "newer": expect(error, .unsupportedRecordVersion, "upgrade")
-                default: #expect(error?.code == .corruptRecord, "\(name), \(call): \(error.map { "\($0)" } ?? "nothing")")
+                default:
+                    #expect(error?.code == .corruptRecord, "\(name), \(call): \(error.map { "\($0)" } ?? "nothing")")
                 }
             }
         }
-        for (name, value) in values { #expect(try await client.ask("GET", places[name] ?? "") == .bytes(value), "\(name)") }
+        for (name, value) in values {
+            #expect(try await client.ask("GET", places[name] ?? "") == .bytes(value), "\(name)")
+        }
         #expect(try await client.ask("LLEN", list) == .integer(1))
         store.close()
         await client.close()
@@ -243,13 +272,19 @@ struct RedisErrorTests {
         expect(demoted, .storeUnavailable, "READONLY")
         #expect(try await client.ask("REPLICAOF", "NO", "ONE").text == "OK")
         let settings = ["key-load-delay", "1000", "loading-process-events-interval-bytes", "1024"]
-        #expect(try await client.send([RedisCommand("CONFIG", (["SET"] + settings).map { Array($0.utf8) })])[0].text == "OK")
+        #expect(
+            try await client.send([RedisCommand("CONFIG", (["SET"] + settings).map { Array($0.utf8) })])[0].text == "OK"
+        )
         #expect(try await client.ask("CONFIG", "REWRITE").text == "OK")
         try primary.control("crash")
         try primary.control("resume")
         var errors: Set<String> = []
         for _ in 0..<200 {
-            if let error = await refusal({ _ = try await store.load(key("k-1")) }) { errors.insert(error.message) } else { break }
+            if let error = await refusal({ _ = try await store.load(key("k-1")) }) {
+                errors.insert(error.message)
+            } else {
+                break
+            }
             try await Task.sleep(for: .milliseconds(20))
         }
         #expect(errors.contains { $0.contains("LOADING") }, "\(errors)")
@@ -277,12 +312,16 @@ struct RedisErrorTests {
         let interceptor = IdempotencyInterceptor(store: store)
         #expect(try await client.ask("SET", "\(prefix)-canary", "alive").text == "OK")
         let texts = [
-            "\\r\\n*1\\r\\n$8\\r\\nFLUSHALL\\r\\n", "*3 $3 SET", "$-1", "+OK", "-ERR", ":1", "FLUSHALL", "{x}", "}{", "{}", "a{b}c", "*", "?", "[a-z]",
+            "\\r\\n*1\\r\\n$8\\r\\nFLUSHALL\\r\\n", "*3 $3 SET", "$-1", "+OK", "-ERR", ":1", "FLUSHALL", "{x}", "}{",
+            "{}", "a{b}c", "*", "?", "[a-z]",
             "\\", "a/b", "/", "../..", "%2F", ";tenant=x", "' return redis.call('FLUSHALL') --", "]]",
             "é", "e\u{301}", "👩‍👩‍👧", String(repeating: "{", count: 255),
         ]
         for text in texts {
-            let scopes = [try IdempotencyScope("op"), try IdempotencyScope(text == String(repeating: "{", count: 255) ? "{" : text, tenant: "t")]
+            let scopes = [
+                try IdempotencyScope("op"),
+                try IdempotencyScope(text == String(repeating: "{", count: 255) ? "{" : text, tenant: "t"),
+            ]
             for scope in scopes {
                 let key = try IdempotencyKey(scope: scope, value: text)
                 let answer = try await interceptor.idempotent(key: key) { _ in "\(scope.text)/\(text)" }

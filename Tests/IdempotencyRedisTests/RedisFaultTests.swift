@@ -24,7 +24,10 @@ struct RedisFaultTests {
         #expect(load.longest < .seconds(30), "a call took \(load.longest)")
         #expect(load.acknowledged.count > 10)
         let lost = try await load.lost(in: store)
-        #expect(lost.isEmpty, "\(lost.count) of \(load.acknowledged.count) acknowledged answers are lost: \(lost.prefix(3))")
+        #expect(
+            lost.isEmpty,
+            "\(lost.count) of \(load.acknowledged.count) acknowledged answers are lost: \(lost.prefix(3))"
+        )
     }
 
     @Test("Scenario 33: its connections are ended again and again: nothing acknowledged is lost, and the store goes on")

@@ -25,7 +25,9 @@ struct RedisReplicaTests {
         let replica = try OwnServer("--replicaof", "127.0.0.1 \(primary.port)")
         let client = try HiredisClient(replica.address)
         for _ in 0..<1000 {
-            if let info = try await client.ask("INFO", "replication").text, info.contains("master_link_status:up") { break }
+            if let info = try await client.ask("INFO", "replication").text, info.contains("master_link_status:up") {
+                break
+            }
             try await Task.sleep(for: .milliseconds(10))
         }
         await client.close()
@@ -113,7 +115,9 @@ struct RedisReplicaTests {
         let interceptor = IdempotencyInterceptor(store: store)
         let answers = try await withThrowingTaskGroup(of: Int.self) { group in
             for number in 0..<2000 {
-                group.addTask { try await interceptor.idempotent(key: StoreLoad.key("k-\(number / 2)")) { _ in number / 2 } }
+                group.addTask {
+                    try await interceptor.idempotent(key: StoreLoad.key("k-\(number / 2)")) { _ in number / 2 }
+                }
             }
             return try await group.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
         }
@@ -121,7 +125,9 @@ struct RedisReplicaTests {
         try replica.control("crash")
         // Nobody confirms any more: a replay is answered, a new key is not.
         #expect(try await interceptor.idempotent(key: StoreLoad.key("k-1")) { _ in 0 } == 1)
-        let error = await refusal { _ = try await store.checkAndSet(StoreLoad.key("new"), expecting: nil, .write(.claim)) }
+        let error = await refusal {
+            _ = try await store.checkAndSet(StoreLoad.key("new"), expecting: nil, .write(.claim))
+        }
         #expect(error?.message.contains("0 of 1 replicas") == true, "\(error.map { "\($0)" } ?? "nothing")")
         store.close()
         await client.close()

@@ -45,7 +45,8 @@ struct RedisStoreTests {
             for task in 0..<32 {
                 group.addTask {
                     for number in 0..<200 {
-                        let answer = try await interceptors[task % 2].idempotent(key: StoreLoad.key("k-\(number)")) { _ in
+                        let answer = try await interceptors[task % 2].idempotent(key: StoreLoad.key("k-\(number)")) {
+                            _ in
                             runs.add()
                             return number
                         }
@@ -59,7 +60,9 @@ struct RedisStoreTests {
         for store in stores { store.close() }
     }
 
-    @Test("A record and its expiry are one write: nothing pending is without an end, nothing final without its retention")
+    @Test(
+        "A record and its expiry are one write: nothing pending is without an end, nothing final without its retention"
+    )
     func expiry() async throws {
         let client = try Server.client()
         let prefix = Server.freshPrefix()
@@ -69,7 +72,8 @@ struct RedisStoreTests {
             return try await client.ask("PTTL", names.first?.text ?? "").integer
         }
         let policy = try OperationPolicy(lease: .seconds(10), retention: .seconds(1000))
-        let answer = try await IdempotencyInterceptor(store: store, policy: policy).idempotent(key: StoreLoad.key("k")) { _ in
+        let answer = try await IdempotencyInterceptor(store: store, policy: policy).idempotent(key: StoreLoad.key("k"))
+        { _ in
             // The lease, and how long an abandoned claim is kept.
             let left = try await timeToLive()
             #expect(left ?? 0 > 10_000)
@@ -87,7 +91,9 @@ struct RedisStoreTests {
         let client = try Server.client()
         let store = try await Server.store(client, prefix: Server.freshPrefix())
         let key = try StoreLoad.key("k")
-        guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(.claim)) else { return }
+        guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(.claim)) else {
+            return
+        }
         guard case .array(let names) = try await client.ask("KEYS", "\(store.options.prefix):*/*") else { return }
         #expect(names.count == 1)
         let place = names[0].text ?? ""
@@ -107,7 +113,8 @@ struct RedisStoreTests {
         var last: UInt64 = 0
         func writeAndRemove() async throws {
             for _ in 0..<2 {
-                guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(.claim)) else {
+                guard case .stored(let version) = try await store.checkAndSet(key, expecting: nil, .write(.claim))
+                else {
                     Issue.record("an absent key was not claimed")
                     return
                 }
@@ -146,13 +153,17 @@ struct RedisStoreTests {
                 group.addTask {
                     for number in 0..<200 {
                         let key = try IdempotencyKey(scope: scopes[number % 10], value: "\(task)-\(number)")
-                        for store in [store, other] { _ = try await store.checkAndSet(key, expecting: nil, .write(.claim)) }
+                        for store in [store, other] {
+                            _ = try await store.checkAndSet(key, expecting: nil, .write(.claim))
+                        }
                     }
                 }
             }
             try await group.waitForAll()
         }
-        for (query, count) in [(RecordQuery(), 10_000), (RecordQuery(tenant: "t-3"), 1000), (RecordQuery(states: [.done]), 0)] {
+        for (query, count) in [
+            (RecordQuery(), 10_000), (RecordQuery(tenant: "t-3"), 1000), (RecordQuery(states: [.done]), 0),
+        ] {
             for limit in [7, 1000, .max] where limit > 7 || count < 10_000 {
                 var seen: Set<IdempotencyKey> = []
                 var cursor: RecordCursor?

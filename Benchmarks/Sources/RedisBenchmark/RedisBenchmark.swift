@@ -117,7 +117,7 @@ struct RedisBenchmark {
         let record = try await finishedSize(interceptor, client)
         let plain = redis_loop_memory(port, Int32(count), Int32(record))
         Figures.report("Redis, memory of a finished key", ours, .bytes)
-        Figures.report("Redis, memory of a finished key, of a plain SET", ours / plain, .part)
+        Figures.report("Redis, memory of a finished key, of a plain SET", ours / plain, .ratio)
     }
 
     /// How many bytes the record of a finished key has, without the store's own.

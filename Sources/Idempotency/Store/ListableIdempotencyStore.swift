@@ -5,8 +5,9 @@
 public protocol ListableIdempotencyStore: IdempotencyStore {
     /// Lists records, a page at a time.
     ///
-    /// A record that is there and fits from the first page to the last is listed exactly once; one that comes, goes or
-    /// changes meanwhile may be listed, or not, or twice. What is expired is not listed. Nothing is locked between two pages.
+    /// A record that is there and fits from the first page to the last is listed exactly once; or at least once, on a store
+    /// whose documentation says so. One that comes, goes or changes meanwhile may be listed, or not, or twice. What is expired
+    /// is not listed. Nothing is locked between two pages.
     ///
     /// - Parameters:
     ///   - query: Which records.

@@ -1,10 +1,12 @@
 /// A command of Redis: its name and its arguments, which may hold any bytes.
 @available(Idempotency 0.1, *)
-public struct RedisCommand: Sendable {
+public struct RedisCommand: Hashable, Sendable {
     /// All arguments one after the other, the name first.
     private(set) var bytes: [UInt8] = []
     /// Where each argument ends.
     private(set) var ends: [Int] = []
+    /// Which of the arguments are keys, the name being number 0: by them a cluster's client chooses the server.
+    public internal(set) var keys = 0..<0
 
     /// Makes a command.
     ///

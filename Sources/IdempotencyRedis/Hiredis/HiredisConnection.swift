@@ -1,5 +1,5 @@
 #if Redis
-internal import CHiredis
+internal import CRedis
 internal import Idempotency
 
 #if canImport(Darwin)

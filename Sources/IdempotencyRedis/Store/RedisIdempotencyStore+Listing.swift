@@ -19,8 +19,10 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
     ) async throws -> RecordPage {
         var position = try cursor.map { try Self.position($0) } ?? 0
         var records: [IdempotencyKey: ListedRecord] = [:]
+        var count = min(max(10, limit), Self.keysAtOnce)
         for _ in 1...Self.looks {
-            let (keys, next) = try await scan(from: position, count: min(max(10, limit), Self.keysAtOnce))
+            let before = records.count
+            let (keys, next) = try await scan(from: position, count: count)
             let wanted = keys.filter { query.matches($0.scope) }
             for (key, reply) in zip(wanted, try await load(wanted)) {
                 guard let value = try Self.value(reply) else { continue }
@@ -30,6 +32,8 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
             if next == 0 { return RecordPage(records: Array(records.values), next: nil) }
             position = next
             if records.count >= limit { break }
+            // Where little is asked for among much, larger parts bring hardly more of it.
+            if records.count == before { count = min(2 * count, Self.keysAtOnce) }
         }
         return RecordPage(records: Array(records.values), next: RecordCursor(rawValue: "s\(position)"))
     }
@@ -73,8 +77,9 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong.
     public nonisolated(nonsending) func check() async throws {
         _ = try await Self.look(at: client, options)
-        // Where no record is, and none comes to be: a key cannot have an empty scope.
-        let place = "\(options.prefix):{00}:check"
-        _ = try await Self.ask(client, RedisCommand("SET", place, "", "PX", "1"))
+        // Where no record can be.
+        var write = RedisCommand("SET", "\(options.prefix):{00}:check", "", "PX", "1")
+        write.keys = 1..<2
+        _ = try await Self.ask(client, write)
     }
 }

@@ -37,6 +37,7 @@ struct RedisScript: Sendable {
         command.append("2")
         command.append { layout.write(key, to: &$0) }
         command.append { layout.writeVersions(of: key, to: &$0) }
+        command.keys = 3..<5
         switch request {
         case .load: command.append("load")
         case .watch: command.append("watch")
