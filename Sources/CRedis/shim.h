@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <hiredis/hiredis.h>
+#include "tls.h"
 
 // From now on nothing waits: who reads or writes does what can be done at once.
 static inline int idempotency_redis_stop_blocking(redisContext *context) {

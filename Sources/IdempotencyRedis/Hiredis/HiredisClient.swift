@@ -1,11 +1,12 @@
 #if Redis
+internal import CRedis
 public import Idempotency
 
 /// A client of one Redis or Valkey server on hiredis: one connection that all callers share, and one more while somebody
 /// listens.
 ///
 /// It connects when it is first used, and again when the connection was lost, with a growing pause after each failure; until
-/// then calls fail at once. It does not know clusters or sentinels, and has no TLS.
+/// then calls fail at once. It does not know clusters or sentinels. It has TLS where the installed hiredis has: from version 1.0 on.
 @available(Idempotency 0.1, *)
 public final class HiredisClient: RedisSubscribingClient {
     private let address: RedisAddress
@@ -16,16 +17,16 @@ public final class HiredisClient: RedisSubscribingClient {
     ///
     /// - Parameters:
     ///   - address: Where the server is: `redis://user:password@host:port/database`, where user, password, port and database
-    ///     may be left out. What is special in them is percent-encoded.
+    ///     may be left out; `rediss://…` for TLS. What is special in them is percent-encoded.
     ///   - options: How to talk to it.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/invalidConfiguration``.
     public init(_ address: String, options: HiredisOptions = HiredisOptions()) throws {
         try options.validate()
         self.address = try RedisAddress(address)
         self.options = options
-        if self.address.usesTLS {
+        if self.address.usesTLS, idempotency_redis_has_tls() == 0 {
             throw RedisErrors.unusable(
-                "The client on hiredis has no TLS. Give the store another client, or connect through a tunnel."
+                "The installed hiredis (before 1.0) has no TLS. Install a later one, or give the store another client."
             )
         }
         pipeline = HiredisPipeline(self.address, options)

@@ -17,12 +17,6 @@ final class HiredisConnection {
 
     /// Connects, and says who asks.
     init(_ address: RedisAddress, _ options: HiredisOptions) throws(RedisFailure) {
-        guard !address.usesTLS else {
-            throw RedisFailure(
-                "the client on hiredis has no TLS; use a client that has, or a tunnel",
-                mayHaveRun: false
-            )
-        }
         let deadline = CallDeadline(in: options.connectTimeout)
         let (seconds, attoseconds) = options.connectTimeout.components
         let timeout = timeval(tv_sec: Int(seconds), tv_usec: .init(attoseconds / 1_000_000_000_000))
@@ -30,8 +24,10 @@ final class HiredisConnection {
             throw RedisFailure("there is no memory for a connection", mayHaveRun: false)
         }
         self.context = context
-        guard context.pointee.err == 0, idempotency_redis_stop_blocking(context) == REDIS_OK else {
-            throw RedisFailure("cannot connect: \(text)", mayHaveRun: false)
+        guard context.pointee.err == 0 else { throw RedisFailure("cannot connect: \(text)", mayHaveRun: false) }
+        if address.usesTLS { try beginTLS(address, options, timeout) }
+        guard idempotency_redis_stop_blocking(context) == REDIS_OK else {
+            throw RedisFailure("the connection cannot be used without waiting", mayHaveRun: false)
         }
         // A server whose machine is gone says nothing.
         redisEnableKeepAlive(context)
@@ -43,6 +39,22 @@ final class HiredisConnection {
     }
 
     deinit { redisFree(context) }
+
+    private func beginTLS(_ address: RedisAddress, _ options: HiredisOptions, _ timeout: timeval) throws(RedisFailure) {
+        // Each step of the handshake ends in time.
+        redisSetTimeout(context, timeout)
+        let own = options.clientCertificate
+        let problem = idempotency_redis_begin_tls(
+            context,
+            address.host,
+            options.trustedCertificates,
+            own?.certificates,
+            own?.key
+        )
+        guard let problem else { return }
+        let detail = context.pointee.err == 0 ? "" : " (\(text))"
+        throw RedisFailure("no TLS: \(String(cString: problem))\(detail)", mayHaveRun: false)
+    }
 
     var socket: Int32 { context.pointee.fd }
 
