@@ -37,6 +37,11 @@ header_flags() {
     if has_library libpq; then printf '%s\n' -Xcc "-I$(pkg-config --variable=includedir libpq)"; fi
 }
 
+# Whether hiredis can be built with. It comes without pkg-config's help: Package.swift.
+has_hiredis() {
+    echo '#include <hiredis/hiredis.h>' | cc -E - >/dev/null 2>&1
+}
+
 # Prints a port of 127.0.0.1 on which nobody listens.
 free_port() {
     local port

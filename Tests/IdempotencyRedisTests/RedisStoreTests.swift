@@ -60,6 +60,29 @@ struct RedisStoreTests {
         for store in stores { store.close() }
     }
 
+    @Test("A write or a removal over a version that is not there any more changes nothing, and says what is there")
+    func staleVersion() async throws {
+        let store = try await Server.store()
+        let key = try StoreLoad.key("k")
+        guard case .stored(let old) = try await store.checkAndSet(key, expecting: nil, .write(.claim)),
+            case .stored(let new) = try await store.checkAndSet(key, expecting: old, .write(.claim))
+        else {
+            Issue.record("a claim was refused")
+            return
+        }
+        for change in [RecordChange.write(.claim), .remove] {
+            for expected in [nil, old, RecordVersion(rawValue: new.rawValue + 1), RecordVersion(rawValue: .max)] {
+                guard case .conflict(let found) = try await store.checkAndSet(key, expecting: expected, change) else {
+                    Issue.record("a stale version was accepted")
+                    return
+                }
+                #expect(found?.version == new)
+            }
+        }
+        #expect(try await store.load(key)?.version == new)
+        store.close()
+    }
+
     @Test(
         "A record and its expiry are one write: nothing pending is without an end, nothing final without its retention"
     )
@@ -119,11 +142,22 @@ struct RedisStoreTests {
                     return
                 }
                 #expect(version.rawValue > last)
-                guard case .stored(let removed) = try await store.checkAndSet(key, expecting: version, .remove) else {
+                // More than the source hands out at a time.
+                var renewed = version
+                for _ in 0..<100 {
+                    guard case .stored(let next) = try await store.checkAndSet(key, expecting: renewed, .write(.claim))
+                    else {
+                        Issue.record("a claim was not renewed")
+                        return
+                    }
+                    #expect(next > renewed)
+                    renewed = next
+                }
+                guard case .stored(let removed) = try await store.checkAndSet(key, expecting: renewed, .remove) else {
                     Issue.record("a claim was not removed")
                     return
                 }
-                #expect(removed > version)
+                #expect(removed > renewed)
                 last = removed.rawValue
             }
         }
