@@ -59,3 +59,12 @@ free_port() {
 wait_for_end() {
     while [[ $(ps -o stat= -p "$1") == [!Z]* ]]; do sleep 0.02; done
 }
+
+# Closes whatever this shell has open but its standard streams.
+close_descriptors() {
+    local descriptor
+    for descriptor in /dev/fd/*; do
+        descriptor=${descriptor##*/}
+        if [[ $descriptor -gt 2 ]]; then eval "exec $descriptor>&-"; fi
+    done
+}

@@ -5,10 +5,11 @@
 #include <hiredis/hiredis.h>
 #include "tls.h"
 
-// From now on nothing waits: who reads or writes does what can be done at once.
+// From now on nothing waits: who reads or writes does what can be done at once. And no program that is started has the connection.
 static inline int idempotency_redis_stop_blocking(redisContext *context) {
     int flags = fcntl(context->fd, F_GETFL);
     if (flags < 0 || fcntl(context->fd, F_SETFL, flags | O_NONBLOCK) < 0) return REDIS_ERR;
+    if (fcntl(context->fd, F_SETFD, FD_CLOEXEC) < 0) return REDIS_ERR;
     context->flags &= ~REDIS_BLOCK;
     return REDIS_OK;
 }

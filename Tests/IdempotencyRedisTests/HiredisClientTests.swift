@@ -177,5 +177,67 @@ struct HiredisClientTests {
         #expect(try await connections() == 1)
         await watcher.close()
     }
+
+    @Test("No connection is inherited by a program that is started")
+    func inherited() async throws {
+        let client = try Server.client()
+        _ = try await client.ask("PING")
+        var open: [String] = []
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)"),
+                target.hasPrefix("socket:"), let number = Int32(name)
+            else { continue }
+            let flags = fcntl(number, F_GETFD)
+            if flags >= 0, flags & FD_CLOEXEC == 0 { open.append("\(name) \(target)") }
+        }
+        #expect(open.isEmpty, "\(open)")
+        await client.close()
+    }
+
+    private static func descriptors() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+    }
+
+    @Test("Connections that are refused, at once or by a wrong password, leave nothing open")
+    func noLeak() async throws {
+        let server = try OwnServer("--requirepass", "secret")
+        let before = try Self.descriptors()
+        for _ in 0..<200 {
+            for address in ["redis://127.0.0.1:1", "redis://:wrong@127.0.0.1:\(server.port)"] {
+                let client = try HiredisClient(address)
+                _ = try? await client.ask("PING")
+                _ = try? await client.subscribe(to: "c") { _ in }
+                await client.close()
+            }
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        let after = try Self.descriptors()
+        #expect(after - before < 20, "\(before) → \(after)")
+    }
+
+    @Test("What is answered is not kept while others are under way")
+    func memory() async throws {
+        func resident() -> Int {
+            let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+            return (Int(text.split(separator: " ")[1]) ?? 0) * 4096 / 1_048_576
+        }
+        let client = try Server.client()
+        let value = [UInt8](repeating: 7, count: 100_000)
+        let before = resident()
+        let most = Maximum()
+        await withTaskGroup(of: Void.self) { group in
+            for task in 0..<48 {
+                group.addTask {
+                    for round in 0..<200 {
+                        _ = try? await client.send([RedisCommand("SET", [Array("m\(task)".utf8), value])])
+                        if task == 0, round % 10 == 0 { most.add(resident()) }
+                    }
+                }
+            }
+        }
+        let grown = most.value - before
+        #expect(grown < 100)
+        await client.close()
+    }
 }
 #endif

@@ -347,5 +347,15 @@ struct RedisErrorTests {
         store.close()
         await client.close()
     }
+
+    @Test("A failure never names the password, as it promises")
+    func password() async throws {
+        let server = try OwnServer("--rename-command", "AUTH \"\"")
+        let client = try HiredisClient("redis://:pass-word@127.0.0.1:\(server.port)")
+        let error = await refusal { _ = try await RedisIdempotencyStore(client: client) }
+        expect(error, .storeUnavailable, "the password")
+        let failure = error?.cause as? RedisFailure
+        #expect(failure?.message.contains("pass-word") == false)
+    }
 }
 #endif

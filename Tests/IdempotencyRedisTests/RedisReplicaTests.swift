@@ -142,5 +142,59 @@ struct RedisReplicaTests {
         }
         #expect(error?.code == .invalidConfiguration)
     }
+
+    @Test("After a failover that lost a takeover no version is handed out again, and who lost it changes nothing")
+    func versionsAcrossFailover() async throws {
+        let primary = try OwnServer()
+        let replica = try OwnServer("--replicaof", "127.0.0.1 \(primary.port)")
+        let promotion = try HiredisClient(replica.address)
+        for _ in 0..<1000 {
+            if try await promotion.ask("INFO", "replication").text?.contains("master_link_status:up") == true { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let old = try await RedisIdempotencyStore(client: HiredisClient(primary.address))
+        let key = try StoreLoad.key("k")
+        guard case .stored(let first) = try await old.checkAndSet(key, expecting: nil, .write(.claim)) else { return }
+        for _ in 0..<1000 where try await promotion.ask("DBSIZE").integer != 2 {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        // The replica is promoted; what the old primary acknowledges from here on is lost.
+        #expect(try await promotion.ask("REPLICAOF", "NO", "ONE").text == "OK")
+        guard case .stored(let lost) = try await old.checkAndSet(key, expecting: first, .write(.claim)) else { return }
+        try primary.control("crash")
+        let new = try await RedisIdempotencyStore(client: promotion)
+        guard case .stored(let later) = try await new.checkAndSet(key, expecting: first, .write(.claim)) else { return }
+        #expect(later > lost, "\(later) after \(lost)")
+        // Whose claim was lost finishes on the new primary: over the other's claim.
+        let finish = try await new.checkAndSet(key, expecting: lost, .remove)
+        guard case .conflict = finish else {
+            Issue.record("the other's claim was removed: \(finish)")
+            return
+        }
+    }
+
+    @Test("With WAIT and no replica each call ends within a bounded time, however many there are")
+    func boundedWait() async throws {
+        let server = try OwnServer()
+        var client = HiredisOptions()
+        client.replyTimeout = .seconds(1)
+        var options = RedisStoreOptions()
+        options.replicas = .init(1, timeout: .milliseconds(500))
+        let store = try await RedisIdempotencyStore(
+            client: HiredisClient(server.address, options: client),
+            options: options
+        )
+        let longest = Maximum()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<10_000 {
+                group.addTask {
+                    let start = ContinuousClock.now
+                    _ = try? await store.checkAndSet(StoreLoad.key("k-\(number)"), expecting: nil, .write(.claim))
+                    longest.add(Int(start.duration(to: .now).components.seconds))
+                }
+            }
+        }
+        #expect(longest.value < 4, "seconds")
+    }
 }
 #endif

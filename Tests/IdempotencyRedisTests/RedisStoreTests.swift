@@ -142,7 +142,6 @@ struct RedisStoreTests {
                     return
                 }
                 #expect(version.rawValue > last)
-                // More than the source hands out at a time.
                 var renewed = version
                 for _ in 0..<100 {
                     guard case .stored(let next) = try await store.checkAndSet(key, expecting: renewed, .write(.claim))
@@ -214,5 +213,99 @@ struct RedisStoreTests {
         other.close()
         await client.close()
     }
+
+    @Test("Restored from a snapshot, a server hands out no version again")
+    func versionsAcrossRestore() async throws {
+        let server = try OwnServer()
+        let client = try HiredisClient(server.address)
+        let store = try await RedisIdempotencyStore(client: client)
+        let key = try StoreLoad.key("k")
+        guard case .stored(let first) = try await store.checkAndSet(key, expecting: nil, .write(.claim)) else { return }
+        guard case .array(let names) = try await client.ask("KEYS", "*") else { return }
+        var dumps: [([UInt8], [UInt8])] = []
+        for case .bytes(let name) in names {
+            if case .bytes(let dump) = try await client.send([RedisCommand("DUMP", [name])])[0] {
+                dumps.append((name, dump))
+            }
+        }
+        guard case .stored(let second) = try await store.checkAndSet(key, expecting: first, .write(.claim)) else {
+            return
+        }
+        for (name, dump) in dumps {
+            _ = try await client.send([RedisCommand("RESTORE", [name, Array("0".utf8), dump, Array("REPLACE".utf8)])])
+        }
+        guard case .stored(let third) = try await store.checkAndSet(key, expecting: first, .write(.claim)) else {
+            return
+        }
+        #expect(third > second, "\(third) after \(second)")
+    }
+
+    @Test("A primary that became a replica answers no reads")
+    func demoted() async throws {
+        let server = try OwnServer()
+        let client = try HiredisClient(server.address)
+        let store = try await RedisIdempotencyStore(client: client)
+        let key = try StoreLoad.key("k")
+        _ = try await store.checkAndSet(key, expecting: nil, .write(.claim))
+        #expect(try await client.ask("REPLICAOF", "127.0.0.1", "1").text == "OK")
+        await #expect(throws: (any Error).self, "load") { try await store.load(key) }
+        await #expect(throws: (any Error).self, "conflict") {
+            try await store.checkAndSet(key, expecting: nil, .write(.claim))
+        }
+        await #expect(throws: (any Error).self, "list") { try await store.list(RecordQuery(), after: nil, limit: 10) }
+    }
+
+    private static func slots(_ commands: [RedisCommand]) -> Set<String> {
+        Set(
+            commands.filter { ["EVAL", "EVALSHA"].contains(String(decoding: $0.arguments[0], as: UTF8.self)) }.map {
+                let name = String(decoding: $0.arguments[3], as: UTF8.self)
+                return String(name[name.firstIndex(of: "{")!...name.firstIndex(of: "}")!])
+            }
+        )
+    }
+
+    @Test(
+        "All keys of a call to the client share a hash slot, as its protocol says: listing, and waiting for several keys"
+    )
+    func oneSlotACall() async throws {
+        let most = Maximum()
+        let client = WatchedClient(try Server.client()) { commands in
+            let count = Self.slots(commands).count
+            most.add(count)
+        }
+        let store = try await Server.store(client)
+        for number in 0..<20 {
+            _ = try await store.checkAndSet(StoreLoad.key("k-\(number)"), expecting: nil, .write(.claim))
+        }
+        #expect(most.value == 1)
+        var cursor: RecordCursor?
+        repeat { cursor = try await store.list(RecordQuery(), after: cursor, limit: 1000).next } while cursor != nil
+        #expect(most.value == 1, "while listing")
+        most.reset()
+        var subscriptions: [any StoreSubscription] = []
+        for number in 0..<20 { subscriptions.append(try await store.subscribe(to: StoreLoad.key("k-\(number)")) {}) }
+        try await Task.sleep(for: .milliseconds(1500))
+        #expect(most.value == 1, "while waiting")
+        for subscription in subscriptions { subscription.cancel() }
+        store.close()
+    }
+}
+
+/// A client that looks at what goes through it.
+private final class WatchedClient: RedisSubscribingClient {
+    private let client: HiredisClient
+    private let onSend: @Sendable ([RedisCommand]) -> Void
+    init(_ client: HiredisClient, _ onSend: @escaping @Sendable ([RedisCommand]) -> Void) {
+        self.client = client
+        self.onSend = onSend
+    }
+    nonisolated(nonsending) func send(_ commands: [RedisCommand]) async throws -> [RedisReply] {
+        onSend(commands)
+        return try await client.send(commands)
+    }
+    nonisolated(nonsending) func subscribe(
+        to channel: String,
+        onMessage: @escaping @Sendable ([UInt8]?) -> Void
+    ) async throws -> any StoreSubscription { try await client.subscribe(to: channel, onMessage: onMessage) }
 }
 #endif

@@ -119,5 +119,61 @@ struct RedisWakingTests {
         try await wait("nobody who listens") { try await listeners(client, prefix) == 0 }
         waiting.close()
     }
+
+    @Test("Many that begin to wait at once share a connection")
+    func oneSubscription() async throws {
+        let server = try OwnServer()
+        let client = try HiredisClient(server.address)
+        let store = try await RedisIdempotencyStore(client: client)
+        func connections() async throws -> Int {
+            let info = try await client.ask("INFO", "stats").text ?? ""
+            let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("total_connections_received:") }
+            return Int(line?.split(separator: ":")[1] ?? "") ?? -1
+        }
+        let before = try await connections()
+        let failures = Counter()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<1500 {
+                group.addTask {
+                    do { _ = try await store.subscribe(to: StoreLoad.key("k-\(number)")) {} } catch { failures.add() }
+                }
+            }
+        }
+        let made = try await connections() - before
+        #expect(failures.value == 0)
+        #expect(made <= 2, "\(made)")
+        store.close()
+        await client.close()
+    }
+
+    @Test("A subscription that was lost as it was confirmed is made again")
+    func lostAtOnce() async throws {
+        let client = ForgetfulClient(try Server.client())
+        let store = try await Server.store(client)
+        let subscription = try await store.subscribe(to: StoreLoad.key("k")) {}
+        for _ in 0..<50 where client.subscriptions.value < 2 { try await Task.sleep(for: .milliseconds(100)) }
+        #expect(client.subscriptions.value >= 2)
+        subscription.cancel()
+        store.close()
+    }
+}
+
+/// A client that loses its first subscription just as it is confirmed.
+private final class ForgetfulClient: RedisSubscribingClient {
+    private struct Nothing: StoreSubscription { func cancel() {} }
+    private let client: HiredisClient
+    let subscriptions = Counter()
+    init(_ client: HiredisClient) { self.client = client }
+    nonisolated(nonsending) func send(_ commands: [RedisCommand]) async throws -> [RedisReply] {
+        try await client.send(commands)
+    }
+    nonisolated(nonsending) func subscribe(
+        to channel: String,
+        onMessage: @escaping @Sendable ([UInt8]?) -> Void
+    ) async throws -> any StoreSubscription {
+        if subscriptions.add() > 1 { return try await client.subscribe(to: channel, onMessage: onMessage) }
+        onMessage(nil)
+        return Nothing()
+    }
 }
 #endif

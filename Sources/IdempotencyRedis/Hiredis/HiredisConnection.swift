@@ -34,7 +34,9 @@ final class HiredisConnection {
         let greeting = address.greeting
         if greeting.isEmpty { return }
         for reply in try exchange(greeting, by: deadline) {
-            if case .error(let text) = reply { throw RedisFailure(reply: text) }
+            if case .error(let text) = reply {
+                throw RedisFailure(reply: text, to: "the user, the password or the database")
+            }
         }
     }
 

@@ -32,6 +32,8 @@ final class HiredisPipeline: Sendable {
         /// Whether there is a thread, which is connected or about to be.
         var isRunning = false
         var isConnected = false
+        /// Whether the connection has brought a reply: one that is cut before that is no better than none.
+        var hasReplied = false
         /// Until when no connection is tried, and why.
         var pause: (end: CallDeadline, error: any Error)?
         var backoff = ReconnectBackoff()
@@ -47,7 +49,8 @@ final class HiredisPipeline: Sendable {
             if answered == underWay.count {
                 underWay.removeAll(keepingCapacity: true)
                 answered = 0
-            } else if answered > 4096 {
+            } else if answered >= underWay.count / 2 {
+                // What is answered is let go of, and each call moved once at most.
                 underWay.removeFirst(answered)
                 answered = 0
             }
@@ -183,8 +186,7 @@ final class HiredisPipeline: Sendable {
             connection = try HiredisConnection(address, options)
             state.withLock { state in
                 state.isConnected = true
-                state.pause = nil
-                state.backoff.reset()
+                state.hasReplied = false
             }
             try serve()
         } catch {
@@ -248,6 +250,11 @@ final class HiredisPipeline: Sendable {
         var come: [RedisReply] = []
         while let reply = try connection.nextReply() { come.append(reply) }
         try state.withLock { state in
+            if !come.isEmpty, !state.hasReplied {
+                state.hasReplied = true
+                state.pause = nil
+                state.backoff.reset()
+            }
             for reply in come {
                 guard state.open > 0 else { throw RedisFailure("the server replied to nothing", mayHaveRun: true) }
                 replies.append(reply)
@@ -277,13 +284,17 @@ final class HiredisPipeline: Sendable {
     /// There is no connection any more. What was sent may have run; the rest has not.
     private func disconnect(_ error: any Error, isFailedConnect: Bool) {
         hold()
+        // Let go of at the end: it may take a while, and others wait for their answer.
+        let last = connection
+        defer { withExtendedLifetime(last) {} }
         connection = nil
         let (underWay, waiting, whenEnded) = state.withLock { state in
             defer {
                 (state.underWay, state.answered, state.waiting, state.whenEnded) = ([], 0, [], [])
                 (state.isRunning, state.isConnected, state.holder) = (false, false, .nobody)
+                state.hasReplied = false
             }
-            if isFailedConnect { state.pause = (CallDeadline(in: state.backoff.fail()), error) }
+            if !state.hasReplied, !state.isClosed { state.pause = (CallDeadline(in: state.backoff.fail()), error) }
             return (state.underWay[state.answered...], state.waiting, state.whenEnded)
         }
         for call in underWay { call.answer(.failure(error)) }

@@ -16,6 +16,14 @@ enum RedisErrors {
         )
     }
 
+    static var tooManyWrites: IdempotencyError {
+        IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "Too many writes wait for replicas to confirm others. Nothing was changed; retry later, and look at the replicas."
+        )
+    }
+
     static func unusable(_ message: String) -> IdempotencyError {
         IdempotencyError(code: .invalidConfiguration, message: message)
     }
@@ -34,7 +42,8 @@ enum RedisErrors {
         guard let failure = error as? RedisFailure else { return error }
         let fate = failure.mayHaveRun ? "Whether the change was made is not known." : "Nothing was changed."
         // The server's own text may name a key: it is in the cause.
-        let text = failure.code.isEmpty ? failure.message : "the server refused (\(failure.code))"
+        let code = failure.code.isEmpty ? "" : " (\(failure.code))"
+        let text = failure.isReply ? "the server refused\(code)" : failure.message
         let advice = advice(for: failure).map { "\(fate) \($0)" } ?? fate
         return IdempotencyError(
             code: failure.code == "OOM" ? .capacityExceeded : .storeUnavailable,

@@ -9,6 +9,8 @@ public struct RedisFailure: Error, Hashable, Sendable {
     public let message: String
     /// Whether the server may have run what was sent.
     let mayHaveRun: Bool
+    /// Whether the text is the server's.
+    let isReply: Bool
 
     /// - Parameter reply: An error that the server has replied. Nothing was changed: a script writes with its last command.
     init(reply: String) {
@@ -21,6 +23,7 @@ public struct RedisFailure: Error, Hashable, Sendable {
             ? "NOPERM" : word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
         message = reply
         mayHaveRun = false
+        isReply = true
     }
 
     /// - Parameters:
@@ -30,5 +33,17 @@ public struct RedisFailure: Error, Hashable, Sendable {
         code = ""
         self.message = message
         self.mayHaveRun = mayHaveRun
+        isReply = false
+    }
+
+    /// The same, where the server's text may repeat a password.
+    ///
+    /// - Parameter secret: What was sent, and refused.
+    init(reply: String, to secret: String) {
+        let failure = RedisFailure(reply: reply)
+        code = failure.code
+        message = "the server refused \(secret)"
+        mayHaveRun = false
+        isReply = true
     }
 }

@@ -44,7 +44,7 @@ public final class RedisIdempotencyStore: IdempotencyStore {
         self.script = script
         replication = options.replicas.map { RedisReplication(client, $0) }
         listener = RedisListener(client, layout, subscribers) { keys in
-            for reply in try await Self.send(client, script, keys.map { (.watch, $0) }) { _ = try Self.checked(reply) }
+            for reply in try await Self.ask(client, script, .watch, keys) { _ = try Self.checked(reply) }
         }
     }
 
@@ -80,7 +80,7 @@ public final class RedisIdempotencyStore: IdempotencyStore {
             case .remove: .remove(expected)
             }
         let reply = try await ask(request, key)
-        if case .integer(let version) = reply {
+        if case .integer(let version) = reply, version > 0 {
             // Who waits in this process need not wait for the server to tell.
             subscribers.wake([key])
             return .stored(RecordVersion(rawValue: UInt64(bitPattern: version)))
@@ -101,27 +101,41 @@ public final class RedisIdempotencyStore: IdempotencyStore {
                 }
             )
         }
-        return try Self.checked(try await Self.send(client, script, [(request, key)])[0])
+        return try Self.checked(try await Self.ask(client, script, request, key))
     }
 
-    /// Has the script run for several keys.
+    /// What is there under several keys.
     nonisolated(nonsending) func load(_ keys: [IdempotencyKey]) async throws -> [RedisReply] {
-        try await Self.send(client, script, keys.map { (.load, $0) })
+        try await Self.ask(client, script, .load, keys)
     }
 
-    private nonisolated(nonsending) static func send(
+    /// Has the script run for several keys, each by a call of its own: in a cluster they are on several servers.
+    private nonisolated(nonsending) static func ask(
         _ client: any RedisClient,
         _ script: RedisScript,
-        _ calls: [(request: RedisScript.Request, key: IdempotencyKey)]
+        _ request: RedisScript.Request,
+        _ keys: [IdempotencyKey]
     ) async throws -> [RedisReply] {
-        var replies = try await send(client, calls.map { script.command($0.request, $0.key) })
-        // After a restart, or `SCRIPT FLUSH`, the server knows no script: it is sent along, and known from then on.
-        let unknown = replies.indices.filter { replies[$0].isNoScript }
-        if !unknown.isEmpty {
-            let again = unknown.map { script.command(calls[$0].request, calls[$0].key, inFull: true) }
-            for (index, reply) in zip(unknown, try await send(client, again)) { replies[index] = reply }
+        try await withThrowingTaskGroup(of: (Int, RedisReply).self) { group in
+            for (index, key) in keys.enumerated() {
+                group.addTask { (index, try await ask(client, script, request, key)) }
+            }
+            var replies = [RedisReply](repeating: .null, count: keys.count)
+            for try await (index, reply) in group { replies[index] = reply }
+            return replies
         }
-        return replies
+    }
+
+    private nonisolated(nonsending) static func ask(
+        _ client: any RedisClient,
+        _ script: RedisScript,
+        _ request: RedisScript.Request,
+        _ key: IdempotencyKey
+    ) async throws -> RedisReply {
+        let reply = try await send(client, [script.command(request, key)])[0]
+        // After a restart, or `SCRIPT FLUSH`, the server knows no script: it is sent along, and known from then on.
+        if !reply.isNoScript { return reply }
+        return try await send(client, [script.command(request, key, inFull: true)])[0]
     }
 
     /// Sends commands. Returns a reply each.

@@ -9,6 +9,8 @@ import Synchronization
 final class RedisReplication: Sendable {
     private struct Call: Sendable {
         let command: RedisCommand
+        /// Until when it is worth sending.
+        let deadline: CallDeadline
         let answer = OneShot<Result<RedisReply, any Error>>()
     }
 
@@ -22,7 +24,9 @@ final class RedisReplication: Sendable {
     private let state = Mutex(State())
 
     /// How many writes share a `WAIT`, at most.
-    private static let batchSize = 512
+    private static let batchSize = 4096
+    /// How many writes may wait.
+    private static let capacity = 100_000
 
     init(_ client: any RedisClient, _ replicas: RedisStoreOptions.Replicas) {
         self.client = client
@@ -39,8 +43,10 @@ final class RedisReplication: Sendable {
     }
 
     private func send(_ command: RedisCommand) async throws -> RedisReply {
-        let call = Call(command: command)
-        let starts = state.withLock { state in
+        // Who has waited for one that was not confirmed, and for another, waits no longer.
+        let call = Call(command: command, deadline: CallDeadline(in: replicas.timeout * 2))
+        let starts = try state.withLock { state in
+            guard state.waiting.count < Self.capacity else { throw RedisErrors.tooManyWrites }
             state.waiting.append(call)
             defer { state.isAtWork = true }
             return !state.isAtWork
@@ -52,12 +58,15 @@ final class RedisReplication: Sendable {
 
     private func work() async {
         while true {
-            let batch = state.withLock { state in
+            let (batch, late) = state.withLock { state in
+                let late = state.waiting.prefix { $0.deadline.isOver }
+                state.waiting.removeFirst(late.count)
                 let batch = Array(state.waiting.prefix(Self.batchSize))
                 state.waiting.removeFirst(batch.count)
                 state.isAtWork = !batch.isEmpty
-                return batch
+                return (batch, late)
             }
+            for call in late { call.answer.fire(.failure(RedisErrors.tooManyWrites)) }
             if batch.isEmpty { return }
             let milliseconds = max(1, replicas.timeout.nanoseconds / 1_000_000)
             let wait = RedisCommand("WAIT", String(replicas.count), String(milliseconds))

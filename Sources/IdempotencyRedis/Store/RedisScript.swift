@@ -9,7 +9,7 @@ struct RedisScript: Sendable {
     static let source = PackageResources.check_and_set_lua
 
     /// What a call asks of it.
-    enum Request {
+    enum Request: Sendable {
         case load
         case watch
         case write(IdempotencyRecord, over: RecordVersion?)

@@ -23,25 +23,25 @@ if old then
     end
     local isAsExpected = expected ~= '' and string.sub(old, 2, 8) == expected
     if operation == 'load' or operation == 'watch' or not isAsExpected then
+        -- Changes nothing, and is refused where nothing may be changed: a server that has become a replica answers no reads.
+        redis.call('PERSIST', KEYS[2])
         return struct.pack('>I8', now) .. old
     end
 elseif operation == 'load' or operation == 'watch' or expected ~= '' then
+    redis.call('PERSIST', KEYS[2])
     return false
 end
 
--- Versions of a key only grow, also where nothing is left of it: the source hands them out 64 at a time, never one twice, and
--- none that is less than the time. What is there goes on within its 64, and needs the source no more.
-local version = 0
+-- Versions of a key only grow: also where nothing is left of it, as the source knows the bucket's last one; and where the source
+-- has forgotten what it knew, as none is less than the time.
+local version = now
 if old then
-    version = struct.unpack('>I7', old, 2) + 1
+    version = math.max(version, struct.unpack('>I7', old, 2) + 1)
 end
-if version % 64 == 0 then
-    version = math.max(version, now - now % 64 + 64)
-    local last = redis.call('SET', KEYS[2], version, 'GET')
-    if last and tonumber(last) >= version then
-        version = last + 64
-        redis.call('SET', KEYS[2], version)
-    end
+local last = redis.call('SET', KEYS[2], version, 'GET')
+if last and tonumber(last) >= version then
+    version = last + 1
+    redis.call('SET', KEYS[2], version)
 end
 
 if operation == 'remove' then
