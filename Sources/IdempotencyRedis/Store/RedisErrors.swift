@@ -43,7 +43,7 @@ enum RedisErrors {
         let fate = failure.mayHaveRun ? "Whether the change was made is not known." : "Nothing was changed."
         // The server's own text may name a key: it is in the cause.
         let code = failure.code.isEmpty ? "" : " (\(failure.code))"
-        let text = failure.isReply ? "the server refused\(code)" : failure.message
+        let text = (failure.isSafe ? failure.message : "the server refused") + code
         let advice = advice(for: failure).map { "\(fate) \($0)" } ?? fate
         return IdempotencyError(
             code: failure.code == "OOM" ? .capacityExceeded : .storeUnavailable,

@@ -9,8 +9,8 @@ public struct RedisFailure: Error, Hashable, Sendable {
     public let message: String
     /// Whether the server may have run what was sent.
     let mayHaveRun: Bool
-    /// Whether the text is the server's.
-    let isReply: Bool
+    /// Whether the text is this library's own, or hiredis': it names no key.
+    let isSafe: Bool
 
     /// - Parameter reply: An error that the server has replied. Nothing was changed: a script writes with its last command.
     init(reply: String) {
@@ -23,7 +23,7 @@ public struct RedisFailure: Error, Hashable, Sendable {
             ? "NOPERM" : word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
         message = reply
         mayHaveRun = false
-        isReply = true
+        isSafe = false
     }
 
     /// - Parameters:
@@ -33,7 +33,7 @@ public struct RedisFailure: Error, Hashable, Sendable {
         code = ""
         self.message = message
         self.mayHaveRun = mayHaveRun
-        isReply = false
+        isSafe = true
     }
 
     /// The same, where the server's text may repeat a password.
@@ -44,6 +44,6 @@ public struct RedisFailure: Error, Hashable, Sendable {
         code = failure.code
         message = "the server refused \(secret)"
         mayHaveRun = false
-        isReply = true
+        isSafe = true
     }
 }

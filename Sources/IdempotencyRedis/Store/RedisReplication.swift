@@ -43,8 +43,8 @@ final class RedisReplication: Sendable {
     }
 
     private func send(_ command: RedisCommand) async throws -> RedisReply {
-        // Who has waited for one that was not confirmed, and for another, waits no longer.
-        let call = Call(command: command, deadline: CallDeadline(in: replicas.timeout * 2))
+        // Longer than two batches take that are not confirmed: the server looks at its clock ten times a second.
+        let call = Call(command: command, deadline: CallDeadline(in: replicas.timeout * 2 + .seconds(1)))
         let starts = try state.withLock { state in
             guard state.waiting.count < Self.capacity else { throw RedisErrors.tooManyWrites }
             state.waiting.append(call)
@@ -87,7 +87,7 @@ final class RedisReplication: Sendable {
         switch wait {
         case .integer(let count) where count >= replicas.count: return reply
         case .integer(let count): throw RedisErrors.tooFewReplicas(count, of: replicas.count)
-        case .error(let text): throw RedisErrors.error(for: RedisFailure(text, mayHaveRun: true))
+        case .error: throw RedisErrors.error(for: RedisFailure("the server refused WAIT", mayHaveRun: true))
         case .null, .bytes, .array: throw RedisErrors.unexpectedReply
         }
     }
