@@ -39,7 +39,11 @@ header_flags() {
 
 # Whether hiredis can be built with. It comes without pkg-config's help: Package.swift.
 has_hiredis() {
-    echo '#include <hiredis/hiredis.h>' | cc -E - >/dev/null 2>&1
+    local folder
+    for folder in /usr/include /usr/local/include /opt/homebrew/include; do
+        if [[ -e $folder/hiredis/hiredis.h ]]; then return; fi
+    done
+    return 1
 }
 
 # Prints a port of 127.0.0.1 on which nobody listens.

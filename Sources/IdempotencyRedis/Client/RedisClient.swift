@@ -14,7 +14,8 @@
 public protocol RedisClient: Sendable {
     /// Sends commands.
     ///
-    /// - Parameter commands: The commands; all of a call's keys share a hash slot.
+    /// - Parameter commands: The commands. All of a call's keys share a hash slot, unless it ends with `WAIT`
+    ///   (``RedisStoreOptions/replicas``).
     /// - Returns: A reply for each, in order.
     /// - Throws: An error if they may have run or not.
     nonisolated(nonsending) func send(_ commands: [RedisCommand]) async throws -> [RedisReply]

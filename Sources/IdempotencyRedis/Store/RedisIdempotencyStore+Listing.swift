@@ -22,10 +22,10 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
         var count = min(max(10, limit), Self.keysAtOnce)
         for _ in 1...Self.looks {
             let before = records.count
-            let (keys, next) = try await scan(from: position, count: count)
-            let wanted = keys.filter { query.matches($0.scope) }
-            for (key, reply) in zip(wanted, try await load(wanted)) {
-                guard let value = try Self.value(reply) else { continue }
+            let (names, next) = try await server.scan(layout.pattern, from: position, count: count)
+            let keys = names.compactMap { layout.key($0) }.filter { query.matches($0.scope) }
+            for (key, reply) in zip(keys, try await server.ask(.load, keys)) {
+                guard let value = try RedisValue(reply: reply) else { continue }
                 let record = ListedRecord(key: key, stored: value.stored, age: value.age)
                 if query.matches(record) { records[key] = record }
             }
@@ -42,19 +42,6 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
     private static let looks = 100
     /// How large a part is, at most: the server does nothing else meanwhile.
     private static let keysAtOnce = 1000
-
-    private nonisolated(nonsending) func scan(
-        from position: UInt64,
-        count: Int
-    ) async throws -> ([IdempotencyKey], next: UInt64) {
-        let scan = RedisCommand("SCAN", String(position), "MATCH", layout.pattern, "COUNT", String(count))
-        guard
-            case .array(let answer) = try await Self.ask(client, scan), answer.count == 2,
-            let next = answer[0].text.flatMap({ UInt64($0) }), case .array(let names) = answer[1]
-        else { throw RedisErrors.unexpectedReply }
-        let keys = names.compactMap { name in if case .bytes(let bytes) = name { layout.key(bytes) } else { nil } }
-        return (keys, next)
-    }
 
     private static func position(_ cursor: RecordCursor) throws(IdempotencyError) -> UInt64 {
         let text = cursor.rawValue
@@ -76,10 +63,6 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
     ///
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong.
     public nonisolated(nonsending) func check() async throws {
-        _ = try await Self.look(at: client, options)
-        // Where no record can be.
-        var write = RedisCommand("SET", "\(options.prefix):{00}:check", "", "PX", "1")
-        write.keys = 1..<2
-        _ = try await Self.ask(client, write)
+        try await server.check()
     }
 }

@@ -35,14 +35,8 @@ final class RedisReplication: Sendable {
 
     /// Sends a write.
     ///
-    /// - Parameter inFull: The same, for a server that does not know the script.
     /// - Throws: ``/Idempotency/IdempotencyError`` if it is made, and too few replicas have confirmed it.
-    func send(_ command: RedisCommand, inFull: () -> RedisCommand) async throws -> RedisReply {
-        let reply = try await send(command)
-        return reply.isNoScript ? try await send(inFull()) : reply
-    }
-
-    private func send(_ command: RedisCommand) async throws -> RedisReply {
+    func send(_ command: RedisCommand) async throws -> RedisReply {
         // Longer than two batches take that are not confirmed: the server looks at its clock ten times a second.
         let call = Call(command: command, deadline: CallDeadline(in: replicas.timeout * 2 + .seconds(1)))
         let starts = try state.withLock { state in
@@ -71,7 +65,7 @@ final class RedisReplication: Sendable {
             let milliseconds = max(1, replicas.timeout.nanoseconds / 1_000_000)
             let wait = RedisCommand("WAIT", String(replicas.count), String(milliseconds))
             do {
-                let replies = try await RedisIdempotencyStore.send(client, batch.map(\.command) + [wait])
+                let replies = try await client.sendAll(batch.map(\.command) + [wait])
                 for (call, reply) in zip(batch, replies) {
                     call.answer.fire(Result { try self.answer(reply, confirmedBy: replies[batch.count]) })
                 }

@@ -14,6 +14,14 @@ struct RedisScript: Sendable {
         case watch
         case write(IdempotencyRecord, over: RecordVersion?)
         case remove(RecordVersion?)
+
+        /// Whether it is acknowledged, and so has to last.
+        var writes: Bool {
+            switch self {
+            case .write, .remove: true
+            case .load, .watch: false
+            }
+        }
     }
 
     /// - Parameter digest: By which the server knows the script: what `SCRIPT LOAD` replied.

@@ -14,7 +14,8 @@ public struct RedisStoreOptions: Sendable {
     public struct Replicas: Sendable {
         /// How many; at least 1.
         public var count: Int
-        /// How long to wait for them. If fewer have it by then, the call fails, and what became of the write is not known.
+        /// How long to wait for them; shorter than the client waits for a reply. If fewer have it by then, the call fails, and
+        /// what became of the write is not known.
         public var timeout: Duration
 
         /// Asks for replicas.
@@ -37,7 +38,8 @@ public struct RedisStoreOptions: Sendable {
     /// How many replicas have to have a write before it is acknowledged; `nil`: none.
     ///
     /// It makes it unlikely, not impossible, that a failover loses an acknowledged write: the replica that is promoted may be
-    /// another one, and a primary that was cut off may have answered since.
+    /// another one, and a primary that was cut off may have answered since. Not for a cluster: writes of several slots wait
+    /// together, on one connection.
     public var replicas: Replicas?
 
     /// The defaults.

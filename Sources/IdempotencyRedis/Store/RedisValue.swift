@@ -9,6 +9,15 @@ struct RedisValue {
 
     private static let headerSize = 24
 
+    /// Reads the script's reply; `nil`: there is nothing.
+    init?(reply: RedisReply) throws {
+        switch try reply.checked() {
+        case .null: return nil
+        case .bytes(let bytes): try self.init(bytes)
+        case .integer, .array, .error: throw RedisErrors.unexpectedReply
+        }
+    }
+
     /// - Throws: ``/Idempotency/IdempotencyError`` if what is there is no record, or a newer release's.
     init(_ bytes: [UInt8]) throws(IdempotencyError) {
         // The time; then whether somebody waits, the version, and when it was written.
