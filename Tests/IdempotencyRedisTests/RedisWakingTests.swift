@@ -46,6 +46,36 @@ struct RedisWakingTests {
         running.close()
     }
 
+    @Test("A record that is renewed does not forget who waits for it")
+    func renewed() async throws {
+        let prefix = Server.freshPrefix()
+        let waiting = try await Server.store(prefix: prefix)
+        let running = try await Server.store(prefix: prefix)
+        let ear = try Server.client()
+        let messages = Counter()
+        let hearing = try await ear.subscribe(to: "\(prefix):changes") { _ in messages.add() }
+        let key = try StoreLoad.key("k")
+        guard case .stored(var version) = try await running.checkAndSet(key, expecting: nil, .write(.claim)) else {
+            Issue.record("an absent key was not claimed")
+            return
+        }
+        let subscription = try await waiting.subscribe(to: key) {}
+        for _ in 0..<3 {
+            guard case .stored(let next) = try await running.checkAndSet(key, expecting: version, .write(.claim)) else {
+                Issue.record("a claim was not renewed")
+                return
+            }
+            version = next
+        }
+        _ = try await ear.ask("PUBLISH", "\(prefix):changes", "end")
+        try await wait("three messages and the end") { messages.value >= 4 }
+        #expect(messages.value == 4)
+        subscription.cancel()
+        hearing.cancel()
+        waiting.close()
+        running.close()
+    }
+
     /// Runs a key in one store while another waits for it. Something happens to the server meanwhile.
     private func follow(
         _ following: RedisIdempotencyStore,
