@@ -186,7 +186,7 @@ struct RedisReplicaTests {
         )
         let longest = Maximum()
         await withTaskGroup(of: Void.self) { group in
-            for number in 0..<10_000 {
+            for number in 0..<40_000 {
                 group.addTask {
                     let start = ContinuousClock.now
                     _ = try? await store.checkAndSet(StoreLoad.key("k-\(number)"), expecting: nil, .write(.claim))
