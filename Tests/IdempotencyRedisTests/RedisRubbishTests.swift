@@ -68,6 +68,21 @@ struct RedisRubbishTests {
         }
     }
 
+    @Test("What was not sent, as the connection was cut before, says that nothing was changed")
+    func cutBeforeSending() async throws {
+        let server = RubbishServer([])
+        let client = try HiredisClient("redis://:secret@127.0.0.1:\(server.port)")
+        // While it connects, and while it pauses after that.
+        for _ in 0..<2 {
+            let error = await refusal { _ = try await RedisIdempotencyStore(client: client) }
+            #expect(
+                error?.message.contains("Nothing was changed") == true,
+                "\(error.map { "\($0)" } ?? "nothing was thrown")"
+            )
+        }
+        await client.close()
+    }
+
     @Test("A server that takes connections and cuts them is not connected to all the time")
     func noBackoff() async throws {
         let server = RubbishServer([], atOnce: true)

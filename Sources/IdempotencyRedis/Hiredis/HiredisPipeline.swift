@@ -190,7 +190,7 @@ final class HiredisPipeline: Sendable {
             }
             try serve()
         } catch {
-            disconnect(error, isFailedConnect: connection == nil)
+            disconnect(error)
         }
     }
 
@@ -282,7 +282,8 @@ final class HiredisPipeline: Sendable {
     }
 
     /// There is no connection any more. What was sent may have run; the rest has not.
-    private func disconnect(_ error: any Error, isFailedConnect: Bool) {
+    private func disconnect(_ error: any Error) {
+        let notSent = (error as? RedisFailure)?.beforeSending ?? error
         hold()
         // Let go of at the end: it may take a while, and others wait for their answer.
         let last = connection
@@ -294,12 +295,11 @@ final class HiredisPipeline: Sendable {
                 (state.isRunning, state.isConnected, state.holder) = (false, false, .nobody)
                 state.hasReplied = false
             }
-            if !state.hasReplied, !state.isClosed { state.pause = (CallDeadline(in: state.backoff.fail()), error) }
+            if !state.hasReplied, !state.isClosed { state.pause = (CallDeadline(in: state.backoff.fail()), notSent) }
             return (state.underWay[state.answered...], state.waiting, state.whenEnded)
         }
         for call in underWay { call.answer(.failure(error)) }
-        let notSent = (error as? RedisFailure).map { RedisFailure($0.message, mayHaveRun: false) } ?? error
-        for call in waiting { call.answer(.failure(isFailedConnect ? error : notSent)) }
+        for call in waiting { call.answer(.failure(notSent)) }
         for ended in whenEnded { ended.fire(()) }
     }
 }

@@ -8,7 +8,7 @@ public struct RedisFailure: Error, Hashable, Sendable {
     /// The text.
     public let message: String
     /// Whether the server may have run what was sent.
-    let mayHaveRun: Bool
+    private(set) var mayHaveRun: Bool
     /// Whether the text is this library's own, or hiredis': it names no key.
     let isSafe: Bool
 
@@ -34,6 +34,13 @@ public struct RedisFailure: Error, Hashable, Sendable {
         self.message = message
         self.mayHaveRun = mayHaveRun
         isSafe = true
+    }
+
+    /// The same, for a call that was not sent.
+    var beforeSending: RedisFailure {
+        var failure = self
+        failure.mayHaveRun = false
+        return failure
     }
 
     /// The same, where the server's text may repeat a password.
