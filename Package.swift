@@ -14,6 +14,7 @@ let package = Package(
     products: [
         .library(name: "Idempotency", targets: ["Idempotency"]),
         .library(name: "IdempotencyInMemory", targets: ["IdempotencyInMemory"]),
+        .library(name: "IdempotencyHTTP", targets: ["IdempotencyHTTP"]),
         .library(name: "IdempotencyTesting", targets: ["IdempotencyTesting"]),
         .library(name: "IdempotencySQL", targets: ["IdempotencySQL"]),
         .library(name: "IdempotencySQLite", targets: ["IdempotencySQLite"]),
@@ -29,6 +30,7 @@ let package = Package(
     targets: [
         .target(name: "Idempotency"),
         .target(name: "IdempotencyInMemory", dependencies: ["Idempotency"]),
+        .target(name: "IdempotencyHTTP", dependencies: ["Idempotency"]),
         .target(name: "IdempotencyTesting", dependencies: ["Idempotency"]),
         .target(name: "IdempotencySQL", dependencies: ["Idempotency"]),
         .systemLibrary(
@@ -83,6 +85,10 @@ let package = Package(
         .testTarget(
             name: "IdempotencyTestingTests",
             dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
+        ),
+        .testTarget(
+            name: "IdempotencyHTTPTests",
+            dependencies: ["Idempotency", "IdempotencyHTTP", "IdempotencyInMemory", "IdempotencyTesting"]
         ),
         // A process that tests of durable stores start and kill.
         .executableTarget(

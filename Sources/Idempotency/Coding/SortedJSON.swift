@@ -6,7 +6,7 @@ internal import Foundation
 
 /// JSON with sorted members: the canonical form that ``Fingerprint`` hashes.
 @available(Idempotency 0.1, *)
-enum SortedJSON {
+package enum SortedJSON {
     private static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -18,7 +18,7 @@ enum SortedJSON {
         return encoder
     }()
 
-    static func encode(_ value: some Encodable) throws -> [UInt8] {
+    package static func encode(_ value: some Encodable) throws -> [UInt8] {
         [UInt8](try encoder.encode(value))
     }
 }

@@ -132,9 +132,7 @@ extension Engine {
         ending: inout CallEnding,
         handler: @escaping @Sendable (IdempotentExecution) async throws -> Kind.Value
     ) async throws -> Kind.Value where Kind.Value: Sendable {
-        try Task.checkCancellation()
-        let result = OneShot<(Result<Kind.Value, any Error>, CallEnding)>()
-        _ = Task(executorPreference: runtime.handlerExecutor) {
+        let (value, itsEnding) = try await inOwnTask { () -> (Result<Kind.Value, any Error>, CallEnding) in
             var ending = CallEnding.ran
             do {
                 let value = try await self.execute(
@@ -146,18 +144,31 @@ extension Engine {
                     ending: &ending,
                     handler: handler
                 )
-                result.fire((.success(value), ending))
+                return (.success(value), ending)
             } catch {
-                result.fire((.failure(error), ending))
+                return (.failure(error), ending)
             }
-        }
-        let (value, itsEnding) = await withTaskCancellationHandler {
-            await result.value()
-        } onCancel: {
-            result.fire((.failure(CancellationError()), .ran))
         }
         ending = itsEnding
         return try value.get()
+    }
+
+    /// Does something in a task that goes on when the caller is cancelled, which then no longer waits for it.
+    func inOwnTask<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try Task.checkCancellation()
+        let result = OneShot<Result<Value, any Error>>()
+        _ = Task(executorPreference: runtime.handlerExecutor) {
+            do {
+                result.fire(.success(try await work()))
+            } catch {
+                result.fire(.failure(error))
+            }
+        }
+        return try await withTaskCancellationHandler {
+            await result.value()
+        } onCancel: {
+            result.fire(.failure(CancellationError()))
+        }.get()
     }
 
     /// The error of a final failure that is kept, in its own type if it is declared.

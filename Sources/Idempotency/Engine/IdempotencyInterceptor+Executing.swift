@@ -4,6 +4,37 @@ extension IdempotencyInterceptor {
     typealias Handler<Value> = nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     typealias OwnTaskHandler<Value> = @Sendable (IdempotentExecution) async throws -> Value
 
+    /// As the public form, for a result that is kept in a way of its own.
+    package func outcome<Kind: ResultKind>(
+        of kind: Kind.Type,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint?,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
+    ) async throws -> IdempotentOutcome<Kind.Value> {
+        var ending = CallEnding.ran
+        do {
+            let value = try await engine.execute(
+                kind,
+                key,
+                fingerprint,
+                policy,
+                failures: [],
+                ending: &ending,
+                handler: handler
+            )
+            return ending.outcome(of: value)
+        } catch {
+            return try ending.outcome(insteadOf: error)
+        }
+    }
+
+    /// Does something in a task that goes on when the caller is cancelled, which then no longer waits for it.
+    package func inOwnTask<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await engine.inOwnTask(work)
+    }
+
     @inline(__always)
     func run<Value: Codable>(
         _ key: IdempotencyKey,

@@ -39,6 +39,11 @@ public struct Fingerprint: Sendable {
         self.words = (words[0], words[1], words[2], words[3])
     }
 
+    /// The fingerprint of bytes that were hashed as they came.
+    package init(_ hash: SHA256) {
+        self.init(algorithm: .sha256, hash: hash)
+    }
+
     private init(algorithm: Algorithm, hash: SHA256) {
         var hash = hash
         self.init(algorithm: algorithm, digest: hash.finalize())!

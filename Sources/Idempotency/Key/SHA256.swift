@@ -1,22 +1,24 @@
 /// SHA-256 as FIPS 180-4 defines it (sections 4.1.2, 5.3.3 and 6.2).
 ///
 /// The core has no package dependency, and the toolchain ships no hash function that is the same in every process.
-struct SHA256 {
+package struct SHA256 {
     private var words: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19
     )
     private var pending: [UInt8] = []
     private var byteCount: UInt64 = 0
 
+    package init() {}
+
     /// Takes in more of the message.
-    mutating func update(_ bytes: some Collection<UInt8>) {
+    package mutating func update(_ bytes: some Collection<UInt8>) {
         if bytes.withContiguousStorageIfAvailable({ update(UnsafeRawBufferPointer($0)) }) == nil {
             Array(bytes).withUnsafeBytes { update($0) }
         }
     }
 
     /// Takes in a message of which the length is part, so that what follows cannot be shifted into it.
-    mutating func updateWithLengthPrefix(_ bytes: [UInt8]) {
+    package mutating func updateWithLengthPrefix(_ bytes: [UInt8]) {
         update((0..<8).map { UInt8(truncatingIfNeeded: UInt64(bytes.count) >> (56 - 8 * $0)) })
         update(bytes)
     }
@@ -40,7 +42,7 @@ struct SHA256 {
     }
 
     /// The digest; 32 bytes. The value is spent afterwards.
-    mutating func finalize() -> [UInt8] {
+    package mutating func finalize() -> [UInt8] {
         let bits = byteCount &* 8
         var padding: [UInt8] = [0x80]
         padding.append(contentsOf: repeatElement(0, count: (119 - Int(byteCount % 64)) % 64))

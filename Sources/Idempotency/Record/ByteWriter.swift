@@ -1,21 +1,23 @@
 /// Puts the parts of an encoded record one after the other.
 @available(Idempotency 0.1, *)
-struct ByteWriter {
-    private(set) var bytes: [UInt8] = []
+package struct ByteWriter {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func append(_ byte: UInt8) {
+    package init() {}
+
+    package mutating func append(_ byte: UInt8) {
         bytes.append(byte)
     }
 
-    mutating func append(contentsOf more: [UInt8]) {
+    package mutating func append(contentsOf more: [UInt8]) {
         bytes.append(contentsOf: more)
     }
 
-    mutating func append(integer: some FixedWidthInteger) {
+    package mutating func append(integer: some FixedWidthInteger) {
         withUnsafeBytes(of: integer.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
-    mutating func append(text: String) {
+    package mutating func append(text: String) {
         append(integer: UInt16(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
     }

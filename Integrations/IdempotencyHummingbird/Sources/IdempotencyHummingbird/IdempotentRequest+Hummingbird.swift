@@ -1,0 +1,18 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import IdempotencyHTTP
+
+@available(Idempotency 0.1, *)
+extension IdempotentRequest {
+    /// Describes a request.
+    ///
+    /// - Parameter route: What the router has matched it with. Without one, every path is a route of its own.
+    init(_ request: Request, route: String?) {
+        self.init(
+            method: request.method.rawValue,
+            target: request.head.path ?? "",
+            route: route ?? request.uri.path,
+            fields: request.headers.map { HeaderField($0.name.rawName, $0.value) }
+        )
+    }
+}

@@ -1,0 +1,133 @@
+public import Idempotency
+
+/// A request with a key, whose body is still to be read.
+@available(Idempotency 0.1, *)
+public struct AdmittedRequest: Sendable {
+    /// What answers are thrown as errors through the engine, which keeps nothing of them.
+    private struct DiscardedResponse: Error {}
+
+    private let rules: HTTPIdempotency
+
+    /// The request.
+    public let request: IdempotentRequest
+    /// The key: its scope is the method, the route and the principal.
+    public let key: IdempotencyKey
+
+    /// The largest body that the request may have, in bytes: read no more.
+    public var maximumRequestBody: Int { rules.policy.maximumRequestBody }
+
+    /// The largest body of a response that can be kept, in bytes: collect no more.
+    public var maximumKeptBody: Int { rules.interceptor.policy.maximumResultSize }
+
+    /// The response to a request whose body is over ``maximumRequestBody``.
+    public var contentTooLarge: HTTPAnswer { rules.problem(.contentTooLarge) }
+
+    init(rules: HTTPIdempotency, request: IdempotentRequest, key: IdempotencyKey) {
+        self.rules = rules
+        self.request = request
+        self.key = key
+    }
+
+    /// Runs the handler, unless the key was used before, and says what the client is to be sent.
+    ///
+    /// The handler runs in the caller's task. Call it in one that goes on when the client has gone, so that the handler runs to
+    /// its end and its response is kept for the retry.
+    ///
+    /// - Parameters:
+    ///   - body: The body, as it was sent.
+    ///   - handler: The work. What it throws is thrown on, and the lapse policy says whether a retry runs again.
+    /// - Throws: What the handler throws; what the policy's fingerprint throws; `IdempotencyError` for mistakes in the service,
+    ///   such as a handler that calls with its own key from inside.
+    public func respond<Response>(
+        body: some Collection<UInt8>,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> HandlerResponse<Response>
+    ) async throws -> HTTPReply<Response> {
+        guard body.count <= maximumRequestBody else { return .answered(contentTooLarge) }
+        let fingerprint =
+            if let make = rules.policy.fingerprint {
+                try make(request, Array(body))
+            } else {
+                Fingerprint(of: request, body: body)
+            }
+        var own: HandlerResponse<Response>?
+        var hasThrown = false
+        do {
+            let outcome = try await rules.interceptor.outcome(
+                of: HTTPResult<Response>.self,
+                key: key,
+                fingerprint: fingerprint
+            ) { execution in
+                hasThrown = true
+                let response = try await handler(execution)
+                hasThrown = false
+                own = response
+                switch rules.policy.disposition(response.status, response.fields) {
+                case .keep: return .fresh(response.response, kept: kept(of: response))
+                case .discard: throw DiscardedResponse()
+                case .discardWithoutEffect: throw EffectDidNotHappen(DiscardedResponse())
+                }
+            }
+            return reply(to: outcome)
+        } catch is DiscardedResponse {
+            // Nobody but this call's handler throws it, and it had a response.
+            return .ran(own!.response, adding: [])
+        } catch let error as IdempotencyError {
+            // It happened, and there is nothing that a retry could be told later: the client had better know.
+            if error.code == .resultNotSaved, let own { return .ran(own.response, adding: []) }
+            // Of a handler's own errors only a step's are about this key.
+            if hasThrown, error.code != .leaseLost, error.code != .resultNotSaved { throw error }
+            guard let problem = ProblemKind(error.code) else { throw error }
+            return .answered(answer(problem))
+        }
+    }
+
+    /// As ``respond(body:handler:)``, with the handler in a task of its own, which goes on when the caller is cancelled.
+    ///
+    /// - Parameters:
+    ///   - body: The body, as it was sent.
+    ///   - task: `.own`.
+    ///   - handler: The work.
+    /// - Throws: As ``respond(body:handler:)``; `CancellationError` once the caller is cancelled.
+    public func respond<Response: Sendable>(
+        body: [UInt8],
+        task: HandlerTask,
+        handler: @escaping @Sendable (IdempotentExecution) async throws -> HandlerResponse<Response>
+    ) async throws -> HTTPReply<Response> {
+        try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
+    }
+
+    private func kept(of response: HandlerResponse<some Any>) -> HTTPAnswer? {
+        response.body.map {
+            HTTPAnswer(status: response.status, fields: rules.policy.keptFields.kept(of: response.fields), body: $0)
+        }
+    }
+
+    private func reply<Response>(to outcome: IdempotentOutcome<HTTPResult<Response>.Value>) -> HTTPReply<Response> {
+        switch outcome {
+        case .ran(.fresh(let response, _)), .replayed(.fresh(let response, _)):
+            .ran(response, adding: [rules.lifetimeField])
+        case .ran(.replayed(let answer)), .replayed(.replayed(let answer)):
+            .answered(answer.adding([HTTPIdempotency.replayedField, rules.lifetimeField]))
+        case .inProgress(let remaining):
+            .answered(rules.problem(.inProgress, retryAfter: remaining))
+        case .unknown:
+            .answered(answer(.outcomeUnknown))
+        }
+    }
+
+    private func answer(_ problem: ProblemKind) -> HTTPAnswer {
+        rules.problem(problem, retryAfter: problem.status == 503 ? rules.policy.retryDelay : nil)
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension AdmittedRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The operation; never the key's value.
+    public var description: String { "AdmittedRequest(\(key.scope.operation))" }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the request.
+    public var customMirror: Mirror { Mirror(self, children: ["key": key], displayStyle: .struct) }
+}

@@ -1,0 +1,127 @@
+public import Idempotency
+
+/// The rules of the field `Idempotency-Key` for a service, free of any framework.
+///
+/// They are those of the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header), with
+/// problem documents of RFC 9457. A framework's adapter describes each request (``IdempotentRequest``), has it admitted, reads
+/// its body, and lets ``AdmittedRequest`` run the handler or answer:
+///
+/// ```swift
+/// let rules = HTTPIdempotency(interceptor: interceptor)
+/// switch try await rules.admit(request, principal: { _ in user }) {
+/// case .unprotected: …
+/// case .refused(let answer): …
+/// case .admitted(let admitted): … try await admitted.respond(body: body) { execution in … }
+/// }
+/// ```
+@available(Idempotency 0.1, *)
+public struct HTTPIdempotency: Sendable {
+    /// The field of a response that says that it was given before.
+    public static let replayedField = HeaderField("Idempotent-Replayed", "true")
+
+    /// The name of the field of a response that says for how many seconds, from the first one on, it answers retries.
+    public static let lifetimeFieldName = "Idempotency-Key-Lifetime"
+
+    /// What runs handlers and keeps responses.
+    public let interceptor: IdempotencyInterceptor
+    /// What the service decides about keys.
+    public let policy: HTTPIdempotencyPolicy
+
+    let keyField: IdempotencyKeyField
+    let lifetimeField: HeaderField
+
+    /// Makes the rules of a service, or of some of its routes.
+    ///
+    /// - Parameters:
+    ///   - interceptor: What runs handlers and keeps responses. Its policy's retention is how long a response answers retries,
+    ///     its `waitLimit` how long a duplicate waits before it is told that the first is in progress, its
+    ///     `maximumResultSize` how much is kept of a response.
+    ///   - policy: What the service decides about keys.
+    public init(interceptor: IdempotencyInterceptor, policy: HTTPIdempotencyPolicy = HTTPIdempotencyPolicy()) {
+        self.interceptor = interceptor
+        self.policy = policy
+        keyField = IdempotencyKeyField(acceptsBareKeys: policy.acceptsBareKeys)
+        lifetimeField = HeaderField(
+            Self.lifetimeFieldName,
+            String(max(1, interceptor.policy.retention.components.seconds))
+        )
+    }
+
+    /// Decides about a request before its body is read. Nothing is stored.
+    ///
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - principal: Who sent it, as authenticated: one and the same text for each of the sender's requests. Asked only if the
+    ///     request has a key; what it throws is thrown on, so that authorisation comes before any replay.
+    /// - Throws: What `principal` throws; `IdempotencyError` with `invalidKey` if the route is empty or too long to be a scope.
+    public func admit(
+        _ request: IdempotentRequest,
+        principal: nonisolated(nonsending) (IdempotentRequest) async throws -> String?
+    ) async throws -> Admission {
+        guard policy.methods.contains(request.method) else { return .unprotected }
+        let requirement = policy.requirement(request)
+        if case .ignored = requirement { return .unprotected }
+        let key: String?
+        do {
+            key = try keyField.key(in: request.values(of: IdempotencyKeyField.name))
+        } catch {
+            return .refused(problem(.keyMalformed, detail: error.description))
+        }
+        guard let key else {
+            if case .optional = requirement { return .unprotected }
+            return .refused(problem(.keyMissing))
+        }
+        guard policy.keyFormat.accepts(key) else {
+            return .refused(problem(.keyMalformed, detail: "The key must be \(policy.keyFormat.description)."))
+        }
+        if let refusal = refusal(ofContentOf: request) { return .refused(refusal) }
+        let sender = try await principal(request)
+        if sender?.isEmpty ?? true, case .refuse = policy.missingPrincipal {
+            return .refused(problem(.principalMissing))
+        }
+        let scope = try RequestScope.scope(of: request, principal: sender)
+        return .admitted(
+            AdmittedRequest(rules: self, request: request, key: try RequestScope.key(key, of: request, in: scope))
+        )
+    }
+
+    /// What is wrong with what the request says of its body.
+    private func refusal(ofContentOf request: IdempotentRequest) -> HTTPAnswer? {
+        let codings = request.values(of: "Content-Encoding").flatMap { $0.split(separator: ",") }
+        guard codings.allSatisfy({ policy.contentCodings.contains($0.trimmingSpaces().lowercased()) }) else {
+            // RFC 9110, section 15.5.16: what would have been accepted.
+            let accepted = HeaderField("Accept-Encoding", policy.contentCodings.sorted().joined(separator: ", "))
+            return problem(.contentEncodingUnknown, adding: [accepted])
+        }
+        if let length = request.values(of: "Content-Length").first.flatMap(Int.init), length > policy.maximumRequestBody
+        {
+            return problem(.contentTooLarge)
+        }
+        return nil
+    }
+
+    /// The response that says what is wrong.
+    func problem(
+        _ kind: ProblemKind,
+        detail: String? = nil,
+        retryAfter: Duration? = nil,
+        adding more: [HeaderField] = []
+    ) -> HTTPAnswer {
+        let document = ProblemDocument(
+            type: policy.problemTypePrefix + kind.rawValue,
+            title: kind.title,
+            status: kind.status,
+            detail: detail.map { "\($0) \(kind.detail)" } ?? kind.detail
+        )
+        var fields = [HeaderField("Content-Type", ProblemDocument.contentType)] + more
+        if let retryAfter {
+            // RFC 9110, section 10.2.3: whole seconds. Never zero, so that nobody asks in a loop.
+            let seconds = retryAfter.components.seconds + (retryAfter.components.attoseconds > 0 ? 1 : 0)
+            fields.append(HeaderField("Retry-After", String(max(1, seconds))))
+        }
+        if let documentation = policy.documentation {
+            fields.append(HeaderField("Link", "<\(documentation)>; rel=\"describedby\""))
+        }
+        return HTTPAnswer(status: kind.status, fields: fields, body: document.encoded())
+    }
+}

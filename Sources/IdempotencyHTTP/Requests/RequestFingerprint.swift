@@ -1,0 +1,20 @@
+internal import Idempotency
+
+@available(Idempotency 0.1, *)
+extension Fingerprint {
+    /// The fingerprint of a whole request: its method, path and query, each with its length, and its body's bytes.
+    ///
+    /// - Parameters:
+    ///   - request: The request without its body.
+    ///   - body: The body, as it was sent.
+    init(of request: IdempotentRequest, body: some Collection<UInt8>) {
+        var hash = SHA256()
+        hash.updateWithLengthPrefix(Array(request.method.utf8))
+        hash.updateWithLengthPrefix(Array(request.path.utf8))
+        // No query differs from an empty one.
+        hash.update([request.query == nil ? 0 : 1])
+        hash.updateWithLengthPrefix(Array((request.query ?? "").utf8))
+        hash.update(body)
+        self.init(hash)
+    }
+}

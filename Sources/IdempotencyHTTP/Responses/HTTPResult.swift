@@ -1,0 +1,36 @@
+internal import Idempotency
+
+/// How a handler's response becomes what a record keeps, and back.
+@available(Idempotency 0.1, *)
+enum HTTPResult<Response>: ResultKind {
+    enum Value {
+        /// The handler ran in this call. Without `kept`, its body is not kept.
+        case fresh(Response, kept: HTTPAnswer?)
+        case replayed(HTTPAnswer)
+    }
+
+    static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue {
+        guard case .fresh(_, let kept) = value, let bytes = kept?.encoded(), bytes.count <= limit else {
+            return .omitted(.tooLarge)
+        }
+        return .bytes(bytes)
+    }
+
+    static func restore(_ stored: StoredValue, by engine: Engine) throws -> Value {
+        switch stored {
+        case .bytes(let bytes):
+            return .replayed(try HTTPAnswer(encoded: bytes))
+        case .omitted:
+            throw IdempotencyError(
+                code: .resultNotKept,
+                message: "The request was carried out, and its response was a stream, or too long to be kept."
+            )
+        case .void, .encoded:
+            throw IdempotencyError(
+                code: .undecodableResult,
+                message:
+                    "What is kept under the key is no HTTP response. Nothing ran; give handlers outside of HTTP another scope."
+            )
+        }
+    }
+}

@@ -1,0 +1,81 @@
+public import Idempotency
+
+/// Which of a response's fields a replay repeats.
+@available(Idempotency 0.1, *)
+public struct KeptFields: Sendable {
+    /// What describes the content, and where to find what was made.
+    public static let standard = KeptFields(
+        unchecked: [
+            "content-disposition", "content-encoding", "content-language", "content-location", "content-range",
+            "content-type", "etag", "last-modified", "link", "location", "retry-after",
+        ]
+    )
+
+    /// What belongs to one connection, one moment or one person's session.
+    private static let neverKept: Set<String> = [
+        // https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        // https://www.rfc-editor.org/rfc/rfc9110#section-11
+        "authentication-info", "authorization", "proxy-authenticate", "proxy-authentication-info",
+        "proxy-authorization",
+        "www-authenticate",
+        // https://www.rfc-editor.org/rfc/rfc6265
+        "cookie", "set-cookie", "set-cookie2",
+        // Made anew for each response.
+        "age", "content-length", "date",
+    ]
+
+    private let names: Set<String>
+
+    private init(unchecked names: Set<String>) {
+        self.names = names
+    }
+
+    /// Allows fields by name, instead of ``standard``.
+    ///
+    /// - Parameter names: The names; case does not count.
+    /// - Throws: `IdempotencyError` with `invalidPolicy` for a field that must not be repeated: of a connection
+    ///   (RFC 9110, section 7.6.1), credentials and challenges, cookies, `Age`, `Content-Length`, `Date`.
+    public init(_ names: some Sequence<String>) throws(IdempotencyError) {
+        var kept: Set<String> = []
+        for name in names {
+            let name = name.lowercased()
+            if Self.neverKept.contains(name) {
+                throw IdempotencyError(
+                    code: .invalidPolicy,
+                    message: "A replay must not repeat the field \(name); leave it out of the kept fields."
+                )
+            }
+            kept.insert(name)
+        }
+        self.init(unchecked: kept)
+    }
+
+    /// These and more.
+    ///
+    /// - Parameter names: The names; case does not count.
+    /// - Throws: As the initializer.
+    public func adding(_ names: String...) throws(IdempotencyError) -> KeptFields {
+        KeptFields(unchecked: self.names.union(try KeptFields(names).names))
+    }
+
+    /// Those of a response's fields that are kept.
+    func kept(of fields: [HeaderField]) -> [HeaderField] {
+        let ofConnection = fields.values(of: "connection")
+            .flatMap { $0.split(separator: ",") }
+            .map { $0.trimmingSpaces().lowercased() }
+        return fields.filter { field in
+            let name = field.name.lowercased()
+            return names.contains(name) && !ofConnection.contains(name)
+        }
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension Substring {
+    /// Without the white space around it that RFC 9110 allows in lists (section 5.6.3).
+    func trimmingSpaces() -> Substring {
+        let start = drop { $0 == " " || $0 == "\t" }
+        return start.lastIndex { $0 != " " && $0 != "\t" }.map { start[...$0] } ?? ""
+    }
+}

@@ -1,0 +1,362 @@
+import Idempotency
+import IdempotencyHTTP
+import IdempotencyInMemory
+import IdempotencyTesting
+import Testing
+
+@Suite("Replies", .timeLimit(.minutes(2)))
+struct ReplyTests {
+    @Test(
+        "Scenario 44: a replay has the status, the bytes and the allowed fields of the first response, and says what it is"
+    )
+    func replay() async throws {
+        let service = try Service()
+        let handler: Service.Handler = { _ in
+            HTTPAnswer(
+                status: 203,
+                fields: [
+                    HeaderField("content-TYPE", "text/plain; charset=utf-8"), HeaderField("Location", "/payments/1"),
+                    HeaderField("Link", "</a>"), HeaderField("Link", "</b>"), HeaderField("Set-Cookie", "s=1"),
+                    HeaderField("Date", "Sun, 22 Nov 2026 00:00:00 GMT"), HeaderField("Connection", "close, ETag"),
+                    HeaderField("ETag", "\"1\""), HeaderField("Transfer-Encoding", "chunked"),
+                    HeaderField("X-Debug", "1"),
+                    HeaderField("WWW-Authenticate", "Basic"), HeaderField("Authorization", "Bearer x"),
+                ],
+                body: [0, 255, 13, 10, 0]
+            )
+        }
+        let first = try await service.send(key: "k", handler: handler)
+        #expect(first.values(of: "Set-Cookie") == ["s=1"])
+        #expect(!first.isReplay)
+        let second = try await service.send(key: "k", handler: handler)
+        #expect(second.status == 203)
+        #expect(second.body == [0, 255, 13, 10, 0])
+        #expect(
+            second.fields == [
+                HeaderField("content-TYPE", "text/plain; charset=utf-8"), HeaderField("Location", "/payments/1"),
+                HeaderField("Link", "</a>"), HeaderField("Link", "</b>"), HeaderField("Idempotent-Replayed", "true"),
+                HeaderField("Idempotency-Key-Lifetime", "86400"),
+            ]
+        )
+        #expect(first.values(of: "Idempotency-Key-Lifetime") == ["86400"])
+        #expect(service.runs == 1)
+    }
+
+    @Test("Scenario 44: responses without a body replay as such", arguments: [204, 200, 404, 304])
+    func emptyBodies(_ status: Int) async throws {
+        let service = try Service()
+        _ = try await service.send(key: "k") { _ in text(status) }
+        let replay = try await service.send(key: "k") { _ in text(500) }
+        #expect(replay.status == status && replay.isReplay && replay.body.isEmpty)
+    }
+
+    @Test("A service may keep more fields, but none of a connection, a session or a moment")
+    func keptFields() async throws {
+        let service = try Service { $0.keptFields = try KeptFields.standard.adding("X-Payment") }
+        _ = try await service.send(key: "k") { _ in
+            HTTPAnswer(status: 200, fields: [HeaderField("x-payment", "17"), HeaderField("Location", "/")], body: [])
+        }
+        let replay = try await service.send(key: "k")
+        #expect(replay.values(of: "X-Payment") == ["17"] && replay.values(of: "Location") == ["/"])
+        for name in ["Set-Cookie", "DATE", "connection", "Authorization", "Content-Length", "transfer-encoding"] {
+            let error = #expect(throws: IdempotencyError.self) { try KeptFields([name]) }
+            #expect(error?.code == .invalidPolicy)
+        }
+    }
+
+    @Test(
+        "Scenario 43: another payload under the key is 422 and runs nothing: body, query and the service's own choice"
+    )
+    func otherPayload() async throws {
+        let service = try Service()
+        _ = try await service.send(key: "k", "{\"amount\":1}", target: "/payments?a=1")
+        for (body, target) in [
+            ("{\"amount\":2}", "/payments?a=1"), ("{\"amount\":1}", "/payments?a=2"), ("{\"amount\":1}", "/payments"),
+            ("", "/payments?a=1"),
+        ] {
+            let answer = try await service.send(key: "k", body, target: target)
+            #expect(answer.status == 422)
+            #expect(answer.problem == "key-reused")
+        }
+        #expect(try await service.send(key: "k", "{\"amount\":1}", target: "/payments?a=1").isReplay)
+        #expect(service.runs == 1)
+
+        let lax = try Service { $0.fingerprint = { _, body in Fingerprint(bytes: body.prefix(3)) } }
+        _ = try await lax.send(key: "k", "abc1", target: "/payments?a=1")
+        #expect(try await lax.send(key: "k", "abc2").isReplay)
+        #expect(try await lax.send(key: "k", "xyz").problem == "key-reused")
+        let blind = try Service { $0.fingerprint = { _, _ in nil } }
+        _ = try await blind.send(key: "k", "1")
+        #expect(try await blind.send(key: "k", "2").isReplay)
+    }
+
+    @Test("An absent and an empty query differ, and no part of a request can be shifted into another")
+    func fingerprintParts() async throws {
+        let service = try Service()
+        _ = try await service.send(key: "k", "b", target: "/payments")
+        #expect(try await service.send(key: "k", "b", target: "/payments?").problem == "key-reused")
+        _ = try await service.send(key: "l", "b", target: "/payments?a")
+        #expect(try await service.send(key: "l", "", target: "/payments?ab").problem == "key-reused")
+    }
+
+    @Test(
+        "Scenario 43: a request in progress is 409, with Retry-After from the lease that remains, in whole seconds rounded up"
+    )
+    func inProgress() async throws {
+        let service = try Service(OperationPolicy(lease: .seconds(30), waitLimit: .zero))
+        let entered = Gate()
+        let finish = Gate()
+        async let first = service.send(key: "k") { _ in
+            entered.open()
+            await finish.wait()
+            return text(200, "done")
+        }
+        await entered.wait()
+        service.clock.step(by: .milliseconds(4500))
+        let second = try await service.send(key: "k")
+        #expect(second.status == 409)
+        #expect(second.problem == "in-progress")
+        #expect(second.values(of: "Retry-After") == ["26"])
+        finish.open()
+        #expect(try await first.body == Array("done".utf8))
+        let third = try await service.send(key: "k")
+        #expect(third.isReplay && third.body == Array("done".utf8))
+        #expect(service.runs == 1)
+    }
+
+    @Test("Duplicates that wait get the first one's response")
+    func waiting() async throws {
+        let service = try Service()
+        let entered = Gate()
+        let finish = Gate()
+        let first = Task {
+            try await service.send(key: "k") { _ in
+                entered.open()
+                await finish.wait()
+                return text(200, "done")
+            }
+        }
+        await entered.wait()
+        let duplicates = (0..<20).map { _ in Task { try await service.send(key: "k") } }
+        finish.open()
+        #expect(try await first.value.isReplay == false)
+        for duplicate in duplicates {
+            let received = try await duplicate.value
+            #expect(received.isReplay && received.body == Array("done".utf8))
+        }
+        #expect(service.runs == 1)
+    }
+
+    @Test(
+        "What is below 500 is kept; 5xx, 408, 425 and 429 leave the key to be tried again",
+        arguments: [200, 301, 400, 404, 422, 499, 408, 425, 429, 500, 503, 599]
+    )
+    func disposition(_ status: Int) async throws {
+        let isKept = ![408, 425, 429].contains(status) && status < 500
+        let service = try Service()
+        let first = try await service.send(key: "k") { _ in text(status, "first") }
+        #expect(first.status == status && first.body == Array("first".utf8))
+        #expect(first.values(of: "Idempotency-Key-Lifetime").isEmpty != isKept)
+        let second = try await service.send(key: "k") { execution in
+            #expect(execution.isRerun)
+            return text(200, "second")
+        }
+        #expect(second.isReplay == isKept)
+        #expect(second.status == (isKept ? status : 200))
+        #expect(service.runs == (isKept ? 1 : 2))
+    }
+
+    @Test("What is kept is the service's to say; a response that is not leaves the outcome to the lapse policy")
+    func ownDisposition() async throws {
+        let service = try Service { policy in
+            policy.disposition = { status, _ in status == 500 ? .keep : status == 409 ? .discardWithoutEffect : .discard
+            }
+        }
+        _ = try await service.send(key: "a") { _ in text(500) }
+        #expect(try await service.send(key: "a").isReplay)
+        _ = try await service.send(key: "b") { _ in text(200) }
+        #expect(try await service.send(key: "b") { _ in text(500, "2") }.body == Array("2".utf8))
+
+        let strict = try Service(OperationPolicy(lapse: .refuse)) { policy in
+            policy.disposition = { status, _ in status == 409 ? .discardWithoutEffect : .standard(status) }
+        }
+        #expect(try await strict.send(key: "a") { _ in text(500, "first") }.body == Array("first".utf8))
+        let unknown = try await strict.send(key: "a")
+        #expect(unknown.status == 409 && unknown.problem == "outcome-unknown")
+        #expect(unknown.values(of: "Retry-After").isEmpty)
+        #expect(try await strict.send(key: "b") { _ in text(409) }.status == 409)
+        #expect(try await strict.send(key: "b").status == 201)
+        #expect(strict.runs == 3)
+    }
+
+    @Test(
+        "What the handler throws is thrown on, and a retry runs again; an error about another key is not taken for one about this"
+    )
+    func thrown() async throws {
+        struct Failure: Error {}
+        let service = try Service()
+        await #expect(throws: Failure.self) { try await service.send(key: "k") { _ in throw Failure() } }
+        let other = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
+        let inner = try IdempotencyKey(operation: "inner", value: "1")
+        _ = try await other.idempotent(key: inner, fingerprint: Fingerprint(bytes: [1])) { _ in 1 }
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await service.send(key: "k") { _ in
+                _ = try await other.idempotent(key: inner, fingerprint: Fingerprint(bytes: [2])) { _ in 1 }
+                return text(200)
+            }
+        }
+        #expect(error?.code == .fingerprintMismatch)
+        #expect(try await service.send(key: "k").status == 201)
+        #expect(service.runs == 3)
+    }
+
+    @Test("A stream, and a body over the limit, leave a tombstone: they are answered once, and never run again")
+    func tombstones() async throws {
+        let service = try Service(OperationPolicy(maximumResultSize: 100))
+        let stream = try await service.send(key: "a", streams: true)
+        #expect(stream.status == 201 && !stream.body.isEmpty)
+        let long = try await service.send(key: "b") { _ in text(200, String(repeating: "x", count: 200)) }
+        #expect(long.body.count == 200)
+        for key in ["a", "b"] {
+            let retry = try await service.send(key: key)
+            #expect(retry.status == 409 && retry.problem == "response-not-kept")
+        }
+        #expect(service.runs == 2)
+    }
+
+    @Test("Scenario 22: with the store down nothing runs: 503 with Retry-After; with fail-open it runs")
+    func storeDown() async throws {
+        let service = try Service { $0.retryDelay = .milliseconds(2500) }
+        service.store.isDown = true
+        let answer = try await service.send(key: "k")
+        #expect(answer.status == 503 && answer.problem == "unavailable")
+        #expect(answer.values(of: "Retry-After") == ["3"])
+        #expect(service.runs == 0)
+        let open = try Service(OperationPolicy(storeFailure: .failOpen))
+        open.store.isDown = true
+        #expect(try await open.send(key: "k").status == 201)
+        #expect(open.runs == 1)
+    }
+
+    @Test("A store that is full is 503, and answers what it has")
+    func storeFull() async throws {
+        let service = try Service(store: InMemoryIdempotencyStore(capacity: 1))
+        _ = try await service.send(key: "a")
+        let answer = try await service.send(key: "b")
+        #expect(answer.status == 503 && answer.problem == "unavailable")
+        #expect(try await service.send(key: "a").isReplay)
+    }
+
+    @Test(
+        "Scenario 15: a response that cannot be recorded is answered all the same, and does not run again while its lease holds"
+    )
+    func resultNotSaved() async throws {
+        let service = try Service(OperationPolicy(lease: .seconds(1), maximumRunTime: .seconds(1), waitLimit: .zero))
+        let sending = Task {
+            try await service.send(key: "k") { _ in
+                service.store.isDown = true
+                return text(200, "charged")
+            }
+        }
+        // Until the lease is over, the engine tries again to record it.
+        let time = Task {
+            while !Task.isCancelled {
+                if !service.clock.advanceToNextSleeper() { await Task.yield() }
+            }
+        }
+        defer { time.cancel() }
+        let answer = try await sending.value
+        #expect(answer.status == 200 && answer.body == Array("charged".utf8))
+        #expect(answer.values(of: "Idempotency-Key-Lifetime").isEmpty)
+    }
+
+    @Test("A revoked key is 409, one that was tried too often as well")
+    func revokedAndExhausted() async throws {
+        let service = try Service(OperationPolicy(maximumAttempts: 1))
+        let scope = try IdempotencyScope("POST /payments", principal: "alice")
+        try await service.rules.interceptor.revoke(key: IdempotencyKey(scope: scope, value: "r"))
+        let revoked = try await service.send(key: "r")
+        #expect(revoked.status == 409 && revoked.problem == "revoked")
+        _ = try await service.send(key: "e") { _ in text(500) }
+        let exhausted = try await service.send(key: "e")
+        #expect(exhausted.status == 409 && exhausted.problem == "attempts-exhausted")
+        #expect(service.runs == 1)
+    }
+
+    @Test("What something else keeps under the key is 500 and runs nothing; what a person settled is replayed")
+    func otherResults() async throws {
+        let service = try Service()
+        let scope = try IdempotencyScope("POST /payments", principal: "alice")
+        _ = try await service.rules.interceptor.idempotent(key: IdempotencyKey(scope: scope, value: "a")) { _ in "text"
+        }
+        _ = try await service.rules.interceptor.idempotent(key: IdempotencyKey(scope: scope, value: "b")) { _ in
+            [UInt8(9)]
+        }
+        for key in ["a", "b"] {
+            let answer = try await service.send(key: key)
+            #expect(answer.status == 500 && answer.problem == "record-unreadable")
+        }
+        let bytes = try #require(text(202, "settled").encoded())
+        _ = try await service.rules.interceptor.idempotent(key: IdempotencyKey(scope: scope, value: "c")) { _ in bytes }
+        let settled = try await service.send(key: "c")
+        #expect(settled.status == 202 && settled.isReplay && settled.body == Array("settled".utf8))
+        #expect(service.runs == 0)
+    }
+
+    @Test("In a task of its own the handler runs to its end, and its response is kept, although the caller has gone")
+    func ownTask() async throws {
+        let service = try Service()
+        let entered = Gate()
+        let finish = Gate()
+        let ended = Gate()
+        let request = IdempotentRequest(
+            method: "POST",
+            target: "/payments",
+            route: "/payments",
+            fields: [HeaderField("Idempotency-Key", "\"k\"")]
+        )
+        guard case .admitted(let admitted) = try await service.rules.admit(request, principal: { _ in "alice" }) else {
+            Issue.record("the request was not admitted")
+            return
+        }
+        let client = Task {
+            try await admitted.respond(body: Array("{}".utf8), task: .own) { _ in
+                entered.open()
+                await finish.wait()
+                let wasCancelled = Task.isCancelled
+                ended.open()
+                return HandlerResponse(0, status: wasCancelled ? 500 : 200, fields: [], body: [1])
+            }
+        }
+        await entered.wait()
+        client.cancel()
+        await #expect(throws: CancellationError.self) { try await client.value }
+        finish.open()
+        await ended.wait()
+        let retry = try await service.send(key: "k")
+        #expect(retry.status == 200 && retry.isReplay && retry.body == [1])
+        #expect(service.runs == 0)
+    }
+
+    @Test("No description shows a key, a body or a field's value")
+    func redaction() async throws {
+        let secret = "s3cr3t"
+        let answer = HTTPAnswer(status: 200, fields: [HeaderField("X", secret)], body: Array(secret.utf8))
+        let request = IdempotentRequest(
+            method: "POST",
+            target: "/p",
+            route: "/p",
+            fields: [HeaderField("Idempotency-Key", "\"\(secret)\"")]
+        )
+        guard case .admitted(let admitted) = try await Service().rules.admit(request, principal: { _ in "alice" })
+        else {
+            Issue.record("the request was not admitted")
+            return
+        }
+        var dumped = ""
+        dump(answer, to: &dumped)
+        dump(admitted, to: &dumped)
+        let texts = ["\(answer)", "\(admitted)", String(reflecting: answer), String(reflecting: admitted), dumped]
+        for text in texts { #expect(!text.contains(secret)) }
+    }
+}
