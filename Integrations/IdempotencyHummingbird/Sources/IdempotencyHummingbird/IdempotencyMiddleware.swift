@@ -99,10 +99,6 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch is NIOTooManyBytesError {
             return Response(admitted.contentTooLarge)
         }
-        // A request that was cut off must not run as a shorter one.
-        if let announced = request.headers[.contentLength].flatMap({ Int($0) }), announced != body.readableBytes {
-            throw HTTPError(.badRequest, message: "The body is not as long as Content-Length says.")
-        }
         let reply = try await admitted.respond(body: body.readableBytesView) { [request] execution in
             var context = context
             attach(&context, execution)
