@@ -9,6 +9,7 @@ let package = Package(
         .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3."),
         .trait(name: "PostgreSQL", description: "The benchmark of the PostgreSQL store. Needs the C library libpq."),
         .trait(name: "Redis", description: "The benchmark of the Redis store. Needs the C library hiredis."),
+        .trait(name: "HTTP", description: "The benchmark of the HTTP middleware. Builds Hummingbird, which takes minutes."),
     ],
     dependencies: [
         .package(
@@ -19,7 +20,12 @@ let package = Package(
                 .trait(name: "PostgreSQL", condition: .when(traits: ["PostgreSQL"])),
                 .trait(name: "Redis", condition: .when(traits: ["Redis"])),
             ]
-        )
+        ),
+        .package(name: "idempotency-hummingbird", path: "../Integrations/IdempotencyHummingbird"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     ],
     targets: [
         .target(name: "Figures"),
@@ -78,11 +84,26 @@ let package = Package(
                 .product(name: "IdempotencyRedis", package: "swift-idempotency"),
             ]
         ),
+        .target(name: "CHTTPLoop"),
+        .executableTarget(
+            name: "HTTPBenchmark",
+            dependencies: [
+                "CHTTPLoop", "Figures",
+                .product(name: "Idempotency", package: "swift-idempotency"),
+                .product(name: "IdempotencyHTTP", package: "swift-idempotency"),
+                .product(name: "IdempotencyInMemory", package: "swift-idempotency"),
+                .product(name: "IdempotencyHummingbird", package: "idempotency-hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: .when(traits: ["HTTP"])),
+                .product(name: "Logging", package: "swift-log", condition: .when(traits: ["HTTP"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop", "CRedisLoop"].contains(target.name) {
+for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop", "CRedisLoop", "CHTTPLoop"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

@@ -19,9 +19,19 @@ enum KeyText {
                 "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it."
             )
         }
-        if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+        if hasControlCharacter(text) {
             throw IdempotencyError(code, "\(what) holds a control character; remove it.")
         }
+    }
+
+    private static func hasControlCharacter(_ text: String) -> Bool {
+        // Unicode's tables are asked for what is not ASCII alone: they cost more than all the rest of a key.
+        var isASCII = true
+        for byte in text.utf8 {
+            if byte < 0x20 || byte == 0x7F { return true }
+            if byte >= 0x80 { isASCII = false }
+        }
+        return !isASCII && text.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     static func validated(_ value: String) throws(IdempotencyError) -> String {
