@@ -1,0 +1,105 @@
+import HTTPTypes
+import Hummingbird
+import Idempotency
+import IdempotencyHTTP
+import IdempotencyHummingbird
+import NIOCore
+
+/// The service's routes.
+struct Routes {
+    let bank: Bank
+    let book: any ChargeBook
+    let interceptor: IdempotencyInterceptor
+
+    private let requestsWithout = RequestLog()
+    private let requestsWith = RequestLog()
+
+    init(bank: Bank, book: any ChargeBook, interceptor: IdempotencyInterceptor) {
+        self.bank = bank
+        self.book = book
+        self.interceptor = interceptor
+    }
+
+    func router() -> Router<PaymentContext> {
+        // Many clients send keys without the quotes that the draft asks for; this service takes both.
+        var policy = HTTPIdempotencyPolicy()
+        policy.acceptsBareKeys = true
+        let rules = HTTPIdempotency(interceptor: interceptor, policy: policy)
+
+        let router = Router(context: PaymentContext.self)
+        router.group()
+            .add(middleware: RequestLogMiddleware(log: requestsWith))
+            .add(middleware: DemoAuthentication())
+            // This is all: who is let in comes before it, the handler after it.
+            .add(middleware: IdempotencyMiddleware(rules) { _, context in context.user })
+            .post("payments") { request, context in try await pay(request, context, .with) }
+        router.group()
+            .add(middleware: RequestLogMiddleware(log: requestsWithout))
+            .add(middleware: DemoAuthentication())
+            .post("unprotected/payments") { request, context in try await pay(request, context, .without) }
+        router.group()
+            .add(middleware: DemoAuthentication())
+            .get("payments/:number", use: receipt)
+        router.get("/", use: page)
+        router.get("state", use: state)
+        router.put("bank", use: setBank)
+        return router
+    }
+
+    /// The handler, the same on both sides.
+    private func pay(
+        _ request: Request,
+        _ context: PaymentContext,
+        _ side: Side
+    ) async throws -> EditedResponse<Receipt> {
+        let payment = try await request.decode(as: Payment.self, context: context)
+        try payment.validate()
+        // A run may be repeated after a crash, when nobody knows how far it came. All its runs have this reference in common, so
+        // that the bank charges once. On the other side there is no run, and nothing to tell a retry by.
+        let reference = try context.idempotentExecution?.key(for: "bank").value
+        let charge = try await bank.charge(payment, by: context.user!, on: side, reference: reference)
+        return EditedResponse(
+            status: .created,
+            headers: [.location: "/payments/\(charge.number)"],
+            response: Receipt(charge)
+        )
+    }
+
+    @Sendable private func receipt(_ request: Request, _ context: PaymentContext) async throws -> Receipt {
+        let number = try context.parameters.require("number", as: Int.self)
+        guard let charge = try await book.charge(number), charge.user == context.user else {
+            throw HTTPError(.notFound)
+        }
+        return Receipt(charge)
+    }
+
+    @Sendable private func page(_ request: Request, _ context: PaymentContext) -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "text/html; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.page_html))
+        )
+    }
+
+    /// `?limit=` says how many charges are listed.
+    @Sendable private func state(_ request: Request, _ context: PaymentContext) async throws -> ServiceState {
+        let limit = request.uri.queryParameters.get("limit", as: Int.self) ?? 50
+        return ServiceState(
+            delay: Int(await bank.delay / .milliseconds(1)),
+            without: .init(try await book.charges(on: .without, limit: limit), requestsWithout),
+            with: .init(try await book.charges(on: .with, limit: limit), requestsWith)
+        )
+    }
+
+    @Sendable private func setBank(
+        _ request: Request,
+        _ context: PaymentContext
+    ) async throws -> HTTPResponse.Status {
+        let settings = try await request.decode(as: BankSettings.self, context: context)
+        guard (0...10_000).contains(settings.delay) else {
+            throw HTTPError(.badRequest, message: "The delay must be 0 to 10000 milliseconds.")
+        }
+        await bank.setDelay(.milliseconds(settings.delay))
+        return .noContent
+    }
+}
