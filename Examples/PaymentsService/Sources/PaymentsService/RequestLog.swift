@@ -58,10 +58,10 @@ final class RequestLog: Sendable {
 struct RequestLogMiddleware: RouterMiddleware {
     let log: RequestLog
 
-    func handle(
+    @concurrent func handle(
         _ request: Request,
         context: PaymentContext,
-        next: (Request, PaymentContext) async throws -> Response
+        next: @concurrent (Request, PaymentContext) async throws -> Response
     ) async throws -> Response {
         let key = request.headers[HTTPField.Name("Idempotency-Key")!]
         let number = log.begin(

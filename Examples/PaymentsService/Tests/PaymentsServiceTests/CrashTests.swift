@@ -10,7 +10,13 @@ struct CrashTests {
     init() throws { folder = try TemporaryFolder() }
 
     /// What clients were answered.
-    private struct Notes {
+    private final class Witness: Sendable {
+        private let notes = Mutex(Notes())
+
+        func withNotes<Value: Sendable>(_ body: (inout Notes) -> Value) -> Value { notes.withLock { body(&$0) } }
+    }
+
+    private struct Notes: Sendable {
         /// All bodies, by key.
         var bodies: [Int: Set<[UInt8]>] = [:]
         var finished = 0
@@ -31,7 +37,7 @@ struct CrashTests {
         _ number: Int,
         _ client: Client,
         _ server: MortalServer,
-        _ notes: borrowing Mutex<Notes>
+        _ witness: Witness
     ) async throws {
         while true {
             let address = try await server.living().address
@@ -39,17 +45,17 @@ struct CrashTests {
             do {
                 answer = try await client.pay(address, key: "\"key-\(number)\"", body: body(number))
             } catch {
-                notes.withLock { $0.broken[$0.kills, default: 0] += 1 }
+                witness.withNotes { $0.broken[$0.kills, default: 0] += 1 }
                 continue
             }
             switch answer.status {
             case 201:
-                notes.withLock { _ = $0.bodies[number, default: []].insert(answer.body) }
+                witness.withNotes { _ = $0.bodies[number, default: []].insert(answer.body) }
                 return
             case 409:
                 continue  // a run that died, or its heir: wait for it again
             default:
-                notes.withLock { $0.others.append("\(answer.status) \(String(decoding: answer.body, as: UTF8.self))") }
+                witness.withNotes { $0.others.append("\(answer.status) \(String(decoding: answer.body, as: UTF8.self))") }
                 return
             }
         }
@@ -59,7 +65,7 @@ struct CrashTests {
         let count = 400
         let kills = [40, 120, 200, 280, 350]
         let server = MortalServer(file: folder.path + "/payments.db")
-        let notes = Mutex(Notes())
+        let witness = Witness()
         try await Client.use { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 var next = 1
@@ -67,17 +73,17 @@ struct CrashTests {
                     guard next <= count else { return }
                     let number = next
                     next += 1
-                    group.addTask { try await Self.pay(number, client, server, notes) }
+                    group.addTask { try await Self.pay(number, client, server, witness) }
                 }
                 for _ in 0..<48 { start() }
                 while try await group.next() != nil {
-                    let finished = notes.withLock { notes in
+                    let finished = witness.withNotes { notes in
                         notes.finished += 1
                         return notes.finished
                     }
                     if kills.contains(finished) {
                         // Others are being charged right now: 47 requests are under way.
-                        notes.withLock { $0.kills += 1 }
+                        witness.withNotes { $0.kills += 1 }
                         await server.killAndRestart()
                     }
                     start()
@@ -85,11 +91,11 @@ struct CrashTests {
             }
             // Those that were answered before a kill, by a server that came after it.
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 1...count { group.addTask { try await Self.pay(number, client, server, notes) } }
+                for number in 1...count { group.addTask { try await Self.pay(number, client, server, witness) } }
                 try await group.waitForAll()
             }
             let state = try await client.state(try await server.living().address)
-            let result = notes.withLock { $0 }
+            let result = witness.withNotes { $0 }
 
             #expect(result.others.isEmpty, "\(Set(result.others))")
             for kill in 1...kills.count {
