@@ -9,13 +9,14 @@ struct CrashTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// What clients were answered.
+    /// Whom the clients tell.
     private final class Witness: Sendable {
         private let notes = Mutex(Notes())
 
         func withNotes<Value: Sendable>(_ body: (inout Notes) -> Value) -> Value { notes.withLock { body(&$0) } }
     }
 
+    /// What clients were answered.
     private struct Notes: Sendable {
         /// All bodies, by key.
         var bodies: [Int: Set<[UInt8]>] = [:]
@@ -55,7 +56,8 @@ struct CrashTests {
             case 409:
                 continue  // a run that died, or its heir: wait for it again
             default:
-                witness.withNotes { $0.others.append("\(answer.status) \(String(decoding: answer.body, as: UTF8.self))") }
+                let text = "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))"
+                witness.withNotes { $0.others.append(text) }
                 return
             }
         }
