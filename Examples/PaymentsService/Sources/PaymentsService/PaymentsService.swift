@@ -12,6 +12,7 @@ import IdempotencySQLite
 @main
 struct PaymentsService: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "PaymentsService",
         abstract: "Takes payments, with and without Idempotency-Key, and shows a page to compare them."
     )
 
@@ -66,7 +67,7 @@ struct PaymentsService: AsyncParsableCommand {
         case .sqlite: preconditionFailure("refused with the arguments")
         #endif
         }
-        let routes = Routes(bank: Bank(book: book), book: book, interceptor: interceptor)
+        let routes = Routes(book: book, interceptor: interceptor)
         let host = host
         let application = Application(
             router: routes.router(),

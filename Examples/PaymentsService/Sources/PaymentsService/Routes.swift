@@ -7,15 +7,15 @@ import NIOCore
 
 /// The service's routes.
 struct Routes {
-    let bank: Bank
     let book: any ChargeBook
     let interceptor: IdempotencyInterceptor
 
     private let requestsWithout = RequestLog()
     private let requestsWith = RequestLog()
 
-    init(bank: Bank, book: any ChargeBook, interceptor: IdempotencyInterceptor) {
-        self.bank = bank
+    private var bank: Bank { Bank(book: book) }
+
+    init(book: any ChargeBook, interceptor: IdempotencyInterceptor) {
         self.book = book
         self.interceptor = interceptor
     }
@@ -42,7 +42,6 @@ struct Routes {
             .get("payments/:number", use: receipt)
         router.get("/", use: page)
         router.get("state", use: state)
-        router.put("bank", use: setBank)
         return router
     }
 
@@ -57,12 +56,28 @@ struct Routes {
         // A run may be repeated after a crash, when nobody knows how far it came. All its runs have this reference in common, so
         // that the bank charges once. On the other side there is no run, and nothing to tell a retry by.
         let reference = try context.idempotentExecution?.key(for: "bank").value
-        let charge = try await bank.charge(payment, by: context.user!, on: side, reference: reference)
+        let charge = try await bank.charge(
+            payment,
+            by: context.user!,
+            on: side,
+            reference: reference,
+            taking: try delay(of: request)
+        )
         return EditedResponse(
             status: .created,
             headers: [.location: "/payments/\(charge.number)"],
             response: Receipt(charge)
         )
+    }
+
+    /// How long the bank is to take: the page says so, to show a slow network. It is no part of what is asked for, and a retry may
+    /// say something else.
+    private func delay(of request: Request) throws -> Duration {
+        guard let field = request.headers[HTTPField.Name("X-Bank-Delay")!] else { return .milliseconds(200) }
+        guard let milliseconds = Int(field), (0...10_000).contains(milliseconds) else {
+            throw HTTPError(.badRequest, message: "X-Bank-Delay must be 0 to 10000 milliseconds.")
+        }
+        return .milliseconds(milliseconds)
     }
 
     @Sendable private func receipt(_ request: Request, _ context: PaymentContext) async throws -> Receipt {
@@ -85,21 +100,8 @@ struct Routes {
     @Sendable private func state(_ request: Request, _ context: PaymentContext) async throws -> ServiceState {
         let limit = request.uri.queryParameters.get("limit", as: Int.self) ?? 50
         return ServiceState(
-            delay: Int(await bank.delay / .milliseconds(1)),
             without: .init(try await book.charges(on: .without, limit: limit), requestsWithout),
             with: .init(try await book.charges(on: .with, limit: limit), requestsWith)
         )
-    }
-
-    @Sendable private func setBank(
-        _ request: Request,
-        _ context: PaymentContext
-    ) async throws -> HTTPResponse.Status {
-        let settings = try await request.decode(as: BankSettings.self, context: context)
-        guard (0...10_000).contains(settings.delay) else {
-            throw HTTPError(.badRequest, message: "The delay must be 0 to 10000 milliseconds.")
-        }
-        await bank.setDelay(.milliseconds(settings.delay))
-        return .noContent
     }
 }

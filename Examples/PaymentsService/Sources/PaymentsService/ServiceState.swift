@@ -18,14 +18,6 @@ struct ServiceState: ResponseEncodable {
         }
     }
 
-    /// How long the bank takes, in milliseconds.
-    let delay: Int
     let without: Half
     let with: Half
-}
-
-/// What the page tells the bank.
-struct BankSettings: Decodable {
-    /// How long a charge takes, in milliseconds.
-    let delay: Int
 }
