@@ -67,7 +67,7 @@ struct PaymentsService: AsyncParsableCommand {
         case .sqlite: preconditionFailure("refused with the arguments")
         #endif
         }
-        let routes = Routes(book: book, interceptor: interceptor)
+        let routes = Routes(bank: Bank(book: book), interceptor: interceptor)
         let host = host
         let application = Application(
             router: routes.router(),

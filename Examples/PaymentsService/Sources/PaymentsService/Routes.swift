@@ -7,16 +7,13 @@ import NIOCore
 
 /// The service's routes.
 struct Routes {
-    let book: any ChargeBook
-    let interceptor: IdempotencyInterceptor
-
+    private let bank: Bank
+    private let interceptor: IdempotencyInterceptor
     private let requestsWithout = RequestLog()
     private let requestsWith = RequestLog()
 
-    private var bank: Bank { Bank(book: book) }
-
-    init(book: any ChargeBook, interceptor: IdempotencyInterceptor) {
-        self.book = book
+    init(bank: Bank, interceptor: IdempotencyInterceptor) {
+        self.bank = bank
         self.interceptor = interceptor
     }
 
@@ -82,7 +79,7 @@ struct Routes {
 
     @Sendable private func receipt(_ request: Request, _ context: PaymentContext) async throws -> Receipt {
         let number = try context.parameters.require("number", as: Int.self)
-        guard let charge = try await book.charge(number), charge.user == context.user else {
+        guard let charge = try await bank.book.charge(number), charge.user == context.user else {
             throw HTTPError(.notFound)
         }
         return Receipt(charge)
@@ -98,10 +95,10 @@ struct Routes {
 
     /// `?limit=` says how many charges are listed.
     @Sendable private func state(_ request: Request, _ context: PaymentContext) async throws -> ServiceState {
-        let limit = request.uri.queryParameters.get("limit", as: Int.self) ?? 50
+        let limit = min(max(0, request.uri.queryParameters.get("limit", as: Int.self) ?? 50), 10_000)
         return ServiceState(
-            without: .init(try await book.charges(on: .without, limit: limit), requestsWithout),
-            with: .init(try await book.charges(on: .with, limit: limit), requestsWith)
+            without: .init(try await bank.book.charges(on: .without, limit: limit), requestsWithout),
+            with: .init(try await bank.book.charges(on: .with, limit: limit), requestsWith)
         )
     }
 }

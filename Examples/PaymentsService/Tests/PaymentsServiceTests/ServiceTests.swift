@@ -99,6 +99,19 @@ struct ServiceTests {
         }
     }
 
+    @Test func `a state of no charges, or of more than there are, is answered`() async throws {
+        let server = try await Server.start(store: "memory")
+        try await Client.use { client in
+            _ = try await client.pay(server.address, key: "k", body: Self.body)
+            for (limit, count) in [("-1", 0), ("0", 0), ("1", 1), ("99999999", 1)] {
+                let answer = try await client.get(server.address + "/state?limit=\(limit)")
+                let state = try JSONDecoder().decode(Client.State.self, from: Data(answer.body))
+                #expect(state.with.charges.count == count)
+                #expect(state.with.count == 1)
+            }
+        }
+    }
+
     @Test func `the page needs nothing from elsewhere`() async throws {
         let server = try await Server.start(store: "memory")
         try await Client.use { client in
