@@ -9,7 +9,10 @@ let package = Package(
         .trait(name: "SQLite", description: "The benchmark of the SQLite store. Needs the C library libsqlite3."),
         .trait(name: "PostgreSQL", description: "The benchmark of the PostgreSQL store. Needs the C library libpq."),
         .trait(name: "Redis", description: "The benchmark of the Redis store. Needs the C library hiredis."),
-        .trait(name: "HTTP", description: "The benchmark of the HTTP middleware. Builds Hummingbird, which takes minutes."),
+        .trait(
+            name: "HTTP",
+            description: "The benchmark of the HTTP middleware. Builds Hummingbird, which takes minutes."
+        ),
     ],
     dependencies: [
         .package(
@@ -92,7 +95,11 @@ let package = Package(
                 .product(name: "Idempotency", package: "swift-idempotency"),
                 .product(name: "IdempotencyHTTP", package: "swift-idempotency"),
                 .product(name: "IdempotencyInMemory", package: "swift-idempotency"),
-                .product(name: "IdempotencyHummingbird", package: "idempotency-hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(
+                    name: "IdempotencyHummingbird",
+                    package: "idempotency-hummingbird",
+                    condition: .when(traits: ["HTTP"])
+                ),
                 .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["HTTP"])),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: .when(traits: ["HTTP"])),
                 .product(name: "Logging", package: "swift-log", condition: .when(traits: ["HTTP"])),
@@ -103,7 +110,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where !["CSQLiteLoop", "CPostgreSQLLoop", "CRedisLoop", "CHTTPLoop"].contains(target.name) {
+for target in package.targets
+where !["CSQLiteLoop", "CPostgreSQLLoop", "CRedisLoop", "CHTTPLoop"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),

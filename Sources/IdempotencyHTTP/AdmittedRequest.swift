@@ -49,31 +49,31 @@ public struct AdmittedRequest: Sendable {
             } else {
                 Fingerprint(of: request, body: body)
             }
-        var own: HandlerResponse<Response>?
+        var own: (response: HandlerResponse<Response>, isProtected: Bool)?
         var hasThrown = false
         do {
             let outcome = try await rules.interceptor.outcome(
-                of: HTTPResult<Response>.self,
+                of: HTTPResult.self,
                 key: key,
                 fingerprint: fingerprint
             ) { execution in
                 hasThrown = true
                 let response = try await handler(execution)
                 hasThrown = false
-                own = response
+                own = (response, execution.token != nil)
                 switch rules.policy.disposition(response.status, response.fields) {
-                case .keep: return .fresh(response.response, kept: kept(of: response))
+                case .keep: return .fresh(kept: kept(of: response))
                 case .discard: throw DiscardedResponse()
                 case .discardWithoutEffect: throw EffectDidNotHappen(DiscardedResponse())
                 }
             }
-            return reply(to: outcome)
+            return reply(to: outcome, own)
         } catch is DiscardedResponse {
             // Nobody but this call's handler throws it, and it had a response.
-            return .ran(own!.response, adding: [])
+            return .ran(own!.response.response, adding: [])
         } catch let error as IdempotencyError {
             // It happened, and there is nothing that a retry could be told later: the client had better know.
-            if error.code == .resultNotSaved, let own { return .ran(own.response, adding: []) }
+            if error.code == .resultNotSaved, let own { return .ran(own.response.response, adding: []) }
             // Of a handler's own errors only a step's are about this key.
             if hasThrown, error.code != .leaseLost, error.code != .resultNotSaved { throw error }
             guard let problem = ProblemKind(error.code) else { throw error }
@@ -102,10 +102,14 @@ public struct AdmittedRequest: Sendable {
         }
     }
 
-    private func reply<Response>(to outcome: IdempotentOutcome<HTTPResult<Response>.Value>) -> HTTPReply<Response> {
+    private func reply<Response>(
+        to outcome: IdempotentOutcome<HTTPResult.Value>,
+        _ own: (response: HandlerResponse<Response>, isProtected: Bool)?
+    ) -> HTTPReply<Response> {
         switch outcome {
-        case .ran(.fresh(let response, _)), .replayed(.fresh(let response, _)):
-            .ran(response, adding: [rules.lifetimeField])
+        case .ran(.fresh(let kept)), .replayed(.fresh(let kept)):
+            // Where nothing is kept, nothing answers retries.
+            .ran(own!.response.response, adding: kept != nil && own!.isProtected ? [rules.lifetimeField] : [])
         case .ran(.replayed(let answer)), .replayed(.replayed(let answer)):
             .answered(answer.adding([HTTPIdempotency.replayedField, rules.lifetimeField]))
         case .inProgress(let remaining):

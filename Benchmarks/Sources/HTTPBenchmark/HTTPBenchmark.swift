@@ -18,7 +18,8 @@ import NIOCore
 struct HTTPBenchmark {
     private static let connections: Int32 = 32
     private static let requests: Int32 = 30_000
-    private static let responseBody = "{\"receipt\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\",\"amount\":1250,\"status\":\"paid\"}"
+    private static let responseBody =
+        "{\"receipt\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\",\"amount\":1250,\"status\":\"paid\"}"
 
     nonisolated static func main() async throws {
         // Not on the main thread, from which each call would have to come back.
@@ -97,7 +98,16 @@ struct HTTPBenchmark {
             let loads = [
                 ("the route without it", await load(port, "/plain", firstKey: first)),
                 ("first calls", await load(port, "/payments", firstKey: first)),
-                ("replays", await load(port, "/payments", firstKey: first, keys: Int(requests), expecting: "Idempotent-Replayed")),
+                (
+                    "replays",
+                    await load(
+                        port,
+                        "/payments",
+                        firstKey: first,
+                        keys: Int(requests),
+                        expecting: "Idempotent-Replayed"
+                    )
+                ),
                 ("a handler of 200 µs without it", await load(port, "/slow", firstKey: first)),
             ]
             // The first round warms the server up.

@@ -16,6 +16,7 @@ enum ProblemKind: String, CaseIterable {
     case responseNotKept = "response-not-kept"
     case attemptsExhausted = "attempts-exhausted"
     case revoked = "revoked"
+    case failed = "failed"
     case unavailable = "unavailable"
     case recordUnreadable = "record-unreadable"
 
@@ -24,7 +25,7 @@ enum ProblemKind: String, CaseIterable {
         switch self {
         case .keyMissing, .keyMalformed: 400
         case .principalMissing: 403
-        case .inProgress, .outcomeUnknown, .responseNotKept, .attemptsExhausted, .revoked: 409
+        case .inProgress, .outcomeUnknown, .responseNotKept, .attemptsExhausted, .revoked, .failed: 409
         case .contentTooLarge: 413
         case .contentEncodingUnknown: 415
         case .keyReused: 422
@@ -48,6 +49,7 @@ enum ProblemKind: String, CaseIterable {
         case .responseNotKept: "The request was carried out before; its response was not kept"
         case .attemptsExhausted: "The request was tried too often"
         case .revoked: "The request was revoked"
+        case .failed: "The request has failed for good"
         case .unavailable: "Requests cannot be protected at the moment"
         case .recordUnreadable: "What is kept of this request cannot be read"
         }
@@ -88,11 +90,13 @@ enum ProblemKind: String, CaseIterable {
             "The request was tried with this key as often as the service allows. It is not tried again; ask the service what became of it."
         case .revoked:
             "The service has revoked this key, and does not carry out its request. Use a fresh key if it is to be carried out after all."
+        case .failed:
+            "An earlier request with this key has failed, and is not carried out again. Ask the service why; use a fresh key for a new one."
         case .unavailable:
             "The service cannot remember requests at the moment, and does not carry out what it cannot remember. Nothing was done; "
                 + "repeat the request, with the same key, after the time in Retry-After."
         case .recordUnreadable:
-            "The service cannot read what it has kept of an earlier request with this key. Nothing was done; tell the service."
+            "The service cannot read what it has kept of an earlier request with this key. This one was not carried out; tell the service."
         }
     }
 
@@ -108,8 +112,8 @@ enum ProblemKind: String, CaseIterable {
         case .attemptsExhausted: self = .attemptsExhausted
         case .revoked: self = .revoked
         case .storeUnavailable, .capacityExceeded, .contention, .tooManyWaiters, .shutDown: self = .unavailable
-        case .corruptRecord, .unsupportedRecordVersion, .brokenStore, .undecodableResult, .undeclaredFailure:
-            self = .recordUnreadable
+        case .undeclaredFailure: self = .failed
+        case .corruptRecord, .unsupportedRecordVersion, .brokenStore, .undecodableResult: self = .recordUnreadable
         default: return nil
         }
     }

@@ -2,15 +2,15 @@ internal import Idempotency
 
 /// How a handler's response becomes what a record keeps, and back.
 @available(Idempotency 0.1, *)
-enum HTTPResult<Response>: ResultKind {
+enum HTTPResult: ResultKind {
     enum Value {
         /// The handler ran in this call. Without `kept`, its body is not kept.
-        case fresh(Response, kept: HTTPAnswer?)
+        case fresh(kept: HTTPAnswer?)
         case replayed(HTTPAnswer)
     }
 
     static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue {
-        guard case .fresh(_, let kept) = value, let bytes = kept?.encoded(), bytes.count <= limit else {
+        guard case .fresh(let kept?) = value, let bytes = kept.encoded(), bytes.count <= limit else {
             return .omitted(.tooLarge)
         }
         return .bytes(bytes)
@@ -20,12 +20,14 @@ enum HTTPResult<Response>: ResultKind {
         switch stored {
         case .bytes(let bytes):
             return .replayed(try HTTPAnswer(encoded: bytes))
-        case .omitted:
+        case .omitted, .void:
+            // Nothing at all is what a person keeps who has found out that it is done, and not with what response.
             throw IdempotencyError(
                 code: .resultNotKept,
-                message: "The request was carried out, and its response was a stream, or too long to be kept."
+                message:
+                    "The request was carried out, and its response is not kept: a stream, too long, or settled without one."
             )
-        case .void, .encoded:
+        case .encoded:
             throw IdempotencyError(
                 code: .undecodableResult,
                 message:

@@ -240,7 +240,7 @@ struct ReplyTests {
 
     @Test("A store that is full is 503, and answers what it has")
     func storeFull() async throws {
-        let service = try Service(store: InMemoryIdempotencyStore(capacity: 1))
+        let service = try Service(capacity: 1)
         _ = try await service.send(key: "a")
         let answer = try await service.send(key: "b")
         #expect(answer.status == 503 && answer.problem == "unavailable")
@@ -301,6 +301,43 @@ struct ReplyTests {
         let settled = try await service.send(key: "c")
         #expect(settled.status == 202 && settled.isReplay && settled.body == Array("settled".utf8))
         #expect(service.runs == 0)
+    }
+
+    @Test("What a person settled without a response is not kept, 409; what was settled as failed is 409 as well")
+    func settledWithoutResponse() async throws {
+        let service = try Service(OperationPolicy(lapse: .refuse))
+        let administration = RecordAdministration(store: service.records)
+        for (key, finding, problem) in [
+            ("a", SettlementFinding.doneWithoutResult, "response-not-kept"),
+            ("b", .failed(SettledFailure()), "failed"),
+        ] {
+            _ = try await service.send(key: key) { _ in text(500) }
+            #expect(try await service.send(key: key).problem == "outcome-unknown")
+            let found = try #require(try await administration.list(RecordQuery()).records.first { $0.key.value == key })
+            _ = try await administration.settle(
+                found.key,
+                version: found.stored.version,
+                as: finding,
+                settlement: Settlement(id: key, settledBy: "tests"),
+                policy: service.rules.interceptor.policy
+            )
+            let retry = try await service.send(key: key)
+            #expect(retry.status == 409 && retry.problem == problem)
+        }
+        #expect(service.runs == 2)
+    }
+
+    @Test("Where nothing is kept, no lifetime is promised: a stream, an unprotected run")
+    func noLifetime() async throws {
+        let stream = try await Service().send(key: "k", streams: true)
+        #expect(stream.values(of: "Idempotency-Key-Lifetime").isEmpty)
+        let open = try Service(OperationPolicy(storeFailure: .failOpen))
+        open.store.isDown = true
+        #expect(try await open.send(key: "k").values(of: "Idempotency-Key-Lifetime").isEmpty)
+        for mode in [OperationPolicy.Mode.off, .observeOnly] {
+            let service = try Service(OperationPolicy(mode: mode))
+            #expect(try await service.send(key: "k").values(of: "Idempotency-Key-Lifetime").isEmpty)
+        }
     }
 
     @Test("In a task of its own the handler runs to its end, and its response is kept, although the caller has gone")

@@ -30,6 +30,7 @@ final class Service: Sendable {
     typealias Handler = @Sendable (IdempotentExecution) async throws -> HTTPAnswer
 
     let clock = ManualClock()
+    let records: InMemoryIdempotencyStore
     let store: FaultInjectingStore
     let rules: HTTPIdempotency
     private let counter = Mutex(0)
@@ -38,10 +39,16 @@ final class Service: Sendable {
 
     init(
         _ operation: OperationPolicy = .standard,
-        store: (any IdempotencyStore)? = nil,
+        capacity: Int? = nil,
         _ adjust: (inout HTTPIdempotencyPolicy) throws -> Void = { _ in }
     ) throws {
-        self.store = FaultInjectingStore(store ?? InMemoryIdempotencyStore(clock: clock), clock: clock)
+        records =
+            if let capacity {
+                InMemoryIdempotencyStore(clock: clock, capacity: capacity)
+            } else {
+                InMemoryIdempotencyStore(clock: clock)
+            }
+        store = FaultInjectingStore(records, clock: clock)
         var policy = HTTPIdempotencyPolicy()
         try adjust(&policy)
         let runtime = IdempotencyRuntime(
@@ -118,6 +125,11 @@ final class Service: Sendable {
             }
         }
     }
+}
+
+/// What a person says of a request that failed.
+struct SettledFailure: FinalFailure {
+    static let failureName = "settled"
 }
 
 /// A response of plain text.

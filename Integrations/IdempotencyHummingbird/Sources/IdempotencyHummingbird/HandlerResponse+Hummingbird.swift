@@ -14,6 +14,8 @@ extension HandlerResponse<Response> {
         }
         let collected = CollectedBody()
         try await response.body.write(CollectingWriter(body: collected))
+        // As the framework would have to send it: less than was announced is no response, and more is not what was meant.
+        guard collected.buffer.readableBytes == length else { throw HTTPError(.internalServerError) }
         var response = response
         let (buffer, trailers) = (collected.buffer, collected.trailers)
         if trailers == nil {

@@ -102,8 +102,7 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         let reply = try await admitted.respond(body: body.readableBytesView) { [request] execution in
             var context = context
             attach(&context, execution)
-            let response = try await uncancelled(request, context, next)
-            return try await HandlerResponse(collecting: response, upTo: admitted.maximumKeptBody)
+            return try await uncancelled(request, context, next, upTo: admitted.maximumKeptBody)
         }
         switch reply {
         case .ran(var response, let fields):
@@ -118,14 +117,18 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
     private func uncancelled(
         _ request: Request,
         _ context: Context,
-        _ next: Next
-    ) async throws -> Response {
+        _ next: Next,
+        upTo limit: Int
+    ) async throws -> HandlerResponse<Response> {
         try await Task {
+            let response: Response
             do {
-                return try await next.respond(request, context)
+                response = try await next.respond(request, context)
             } catch let error as any HTTPResponseError {
-                return try error.response(from: request, context: context)
+                response = try error.response(from: request, context: context)
             }
+            // Here too nobody is to be cancelled: a body that is cut off would be kept as a shorter one.
+            return try await HandlerResponse(collecting: response, upTo: limit)
         }.value
     }
 }

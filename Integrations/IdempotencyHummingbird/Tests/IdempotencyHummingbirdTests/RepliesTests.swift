@@ -158,13 +158,28 @@ struct RepliesTests {
         }
     }
 
-    @Test("A server that shuts down while a handler runs leaves it its end, and keeps its response")
-    func shutdown() async throws {
+    @Test("A body that is shorter than it was said to be is no response: 500, nothing is kept, and a retry runs again")
+    func shortBody() async throws {
+        let payments = Payments()
+        try await withServer(payments.router()) { port in
+            for run in 1...2 {
+                let answer = try await send(port, "/short", key: "k")
+                #expect(answer.status == 500 && !answer.isReplay)
+                #expect(payments.runs == run)
+            }
+        }
+    }
+
+    @Test(
+        "A server that shuts down while a handler runs, or its body is written, leaves it its end, and keeps the whole response",
+        arguments: ["/held", "/held-body"]
+    )
+    func shutdown(_ path: String) async throws {
         let payments = Payments()
         let hold = Gate()
         let server = Task {
             try await withServer(payments.router()) { port in
-                _ = Task { try? await send(port, "/held", key: "k") }
+                _ = Task { try? await send(port, path, key: "k") }
                 await hold.wait()
             }
         }
@@ -174,12 +189,14 @@ struct RepliesTests {
         payments.finish.open()
         hold.open()
         _ = await server.result
-        let scope = try IdempotencyScope("POST /held", principal: "alice")
+        let scope = try IdempotencyScope("POST \(path)", principal: "alice")
         let key = try IdempotencyKey(scope: scope, value: "k")
         guard case .done = try await payments.interceptor.status(of: key) else {
             Issue.record("the response was not kept: \(try await payments.interceptor.status(of: key))")
             return
         }
         #expect(payments.ended == 1)
+        let again = try await withServer(payments.router()) { port in try await send(port, path, key: "k") }
+        #expect(again.isReplay && again.body == (path == "/held" ? "held 1" : "hello"))
     }
 }

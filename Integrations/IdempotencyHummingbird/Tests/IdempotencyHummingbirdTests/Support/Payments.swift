@@ -124,6 +124,31 @@ final class Payments: Sendable {
                 body: ResponseBody(contentsOf: ["chunk ", "\(run)", "."].map { ByteBuffer(string: $0) })
             )
         }
+        group.post("held-body") { _, _ -> Response in
+            _ = self.begin()
+            return Response(
+                status: .ok,
+                body: ResponseBody(contentLength: 5) { writer in
+                    try await writer.write(ByteBuffer(string: "hel"))
+                    self.entered.open()
+                    await self.finish.wait()
+                    if !Task.isCancelled { try await writer.write(ByteBuffer(string: "lo")) }
+                    self.end()
+                    try await writer.finish(nil)
+                }
+            )
+        }
+        group.post("short") { _, _ -> Response in
+            _ = self.begin()
+            defer { self.end() }
+            return Response(
+                status: .ok,
+                body: ResponseBody(contentLength: 5) { writer in
+                    try await writer.write(ByteBuffer(string: "hel"))
+                    try await writer.finish(nil)
+                }
+            )
+        }
         group.post("trailers") { _, _ -> Response in
             let run = self.begin()
             defer { self.end() }
