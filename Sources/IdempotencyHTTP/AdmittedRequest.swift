@@ -14,10 +14,10 @@ public struct AdmittedRequest: Sendable {
     public let key: IdempotencyKey
 
     /// The largest body that the request may have, in bytes: read no more.
-    public var maximumRequestBody: Int { rules.policy.maximumRequestBody }
+    public var maximumRequestBody: Int { rules.maximumRequestBody }
 
     /// The largest body of a response that can be kept, in bytes: collect no more.
-    public var maximumKeptBody: Int { rules.interceptor.policy.maximumResultSize }
+    public var maximumKeptBody: Int { rules.maximumKeptBody }
 
     /// The response to a request whose body is over ``maximumRequestBody``.
     public var contentTooLarge: HTTPAnswer { rules.problem(.contentTooLarge) }

@@ -22,13 +22,34 @@ public struct HTTPIdempotency: Sendable {
     /// The name of the field of a response that says for how many seconds, from the first one on, it answers retries.
     public static let lifetimeFieldName = "Idempotency-Key-Lifetime"
 
-    /// What runs handlers and keeps responses.
-    public let interceptor: IdempotencyInterceptor
-    /// What the service decides about keys.
-    public let policy: HTTPIdempotencyPolicy
+    /// Behind one reference: a copy of all of it would count a dozen that every request on every processor shares.
+    private final class Storage: Sendable {
+        let interceptor: IdempotencyInterceptor
+        let policy: HTTPIdempotencyPolicy
+        let keyField: IdempotencyKeyField
+        let lifetimeField: HeaderField
 
-    let keyField: IdempotencyKeyField
-    let lifetimeField: HeaderField
+        init(_ interceptor: IdempotencyInterceptor, _ policy: HTTPIdempotencyPolicy) {
+            self.interceptor = interceptor
+            self.policy = policy
+            keyField = IdempotencyKeyField(acceptsBareKeys: policy.acceptsBareKeys)
+            lifetimeField = HeaderField(
+                HTTPIdempotency.lifetimeFieldName,
+                String(max(1, interceptor.policy.retention.components.seconds))
+            )
+        }
+    }
+
+    private let storage: Storage
+
+    /// What runs handlers and keeps responses.
+    public var interceptor: IdempotencyInterceptor { storage.interceptor }
+    /// What the service decides about keys.
+    public var policy: HTTPIdempotencyPolicy { storage.policy }
+
+    var lifetimeField: HeaderField { storage.lifetimeField }
+    var maximumRequestBody: Int { storage.policy.maximumRequestBody }
+    var maximumKeptBody: Int { storage.interceptor.policy.maximumResultSize }
 
     /// Makes the rules of a service, or of some of its routes.
     ///
@@ -38,13 +59,7 @@ public struct HTTPIdempotency: Sendable {
     ///     `maximumResultSize` how much is kept of a response.
     ///   - policy: What the service decides about keys.
     public init(interceptor: IdempotencyInterceptor, policy: HTTPIdempotencyPolicy = HTTPIdempotencyPolicy()) {
-        self.interceptor = interceptor
-        self.policy = policy
-        keyField = IdempotencyKeyField(acceptsBareKeys: policy.acceptsBareKeys)
-        lifetimeField = HeaderField(
-            Self.lifetimeFieldName,
-            String(max(1, interceptor.policy.retention.components.seconds))
-        )
+        storage = Storage(interceptor, policy)
     }
 
     /// Decides about a request before its body is read. Nothing is stored.
@@ -58,12 +73,12 @@ public struct HTTPIdempotency: Sendable {
         _ request: IdempotentRequest,
         principal: nonisolated(nonsending) (IdempotentRequest) async throws -> String?
     ) async throws -> Admission {
-        guard policy.methods.contains(request.method) else { return .unprotected }
-        let requirement = policy.requirement(request)
+        guard storage.policy.methods.contains(request.method) else { return .unprotected }
+        let requirement = storage.policy.requirement(request)
         if case .ignored = requirement { return .unprotected }
         let key: String?
         do {
-            key = try keyField.key(in: request.values(of: IdempotencyKeyField.name))
+            key = try storage.keyField.key(in: request.values(of: IdempotencyKeyField.name))
         } catch {
             return .refused(problem(.keyMalformed, detail: error.description))
         }
@@ -71,12 +86,12 @@ public struct HTTPIdempotency: Sendable {
             if case .optional = requirement { return .unprotected }
             return .refused(problem(.keyMissing))
         }
-        guard policy.keyFormat.accepts(key) else {
-            return .refused(problem(.keyMalformed, detail: "The key must be \(policy.keyFormat.description)."))
+        guard storage.policy.keyFormat.accepts(key) else {
+            return .refused(problem(.keyMalformed, detail: "The key must be \(storage.policy.keyFormat.description)."))
         }
         if let refusal = refusal(ofContentOf: request) { return .refused(refusal) }
         let sender = try await principal(request)
-        if sender?.isEmpty ?? true, case .refuse = policy.missingPrincipal {
+        if sender?.isEmpty ?? true, case .refuse = storage.policy.missingPrincipal {
             return .refused(problem(.principalMissing))
         }
         let scope = try RequestScope.scope(of: request, principal: sender)
@@ -88,12 +103,12 @@ public struct HTTPIdempotency: Sendable {
     /// What is wrong with what the request says of its body.
     private func refusal(ofContentOf request: IdempotentRequest) -> HTTPAnswer? {
         let codings = request.values(of: "Content-Encoding").flatMap { $0.split(separator: ",") }
-        guard codings.allSatisfy({ policy.contentCodings.contains($0.trimmingSpaces().lowercased()) }) else {
+        guard codings.allSatisfy({ storage.policy.contentCodings.contains($0.trimmingSpaces().lowercased()) }) else {
             // RFC 9110, section 15.5.16: what would have been accepted.
-            let accepted = HeaderField("Accept-Encoding", policy.contentCodings.sorted().joined(separator: ", "))
+            let accepted = HeaderField("Accept-Encoding", storage.policy.contentCodings.sorted().joined(separator: ", "))
             return problem(.contentEncodingUnknown, adding: [accepted])
         }
-        if let length = request.values(of: "Content-Length").first.flatMap(Int.init), length > policy.maximumRequestBody
+        if let length = request.values(of: "Content-Length").first.flatMap(Int.init), length > storage.policy.maximumRequestBody
         {
             return problem(.contentTooLarge)
         }
@@ -108,7 +123,7 @@ public struct HTTPIdempotency: Sendable {
         adding more: [HeaderField] = []
     ) -> HTTPAnswer {
         let document = ProblemDocument(
-            type: policy.problemTypePrefix + kind.rawValue,
+            type: storage.policy.problemTypePrefix + kind.rawValue,
             title: kind.title,
             status: kind.status,
             detail: detail.map { "\($0) \(kind.detail)" } ?? kind.detail
@@ -119,7 +134,7 @@ public struct HTTPIdempotency: Sendable {
             let seconds = retryAfter.components.seconds + (retryAfter.components.attoseconds > 0 ? 1 : 0)
             fields.append(HeaderField("Retry-After", String(max(1, seconds))))
         }
-        if let documentation = policy.documentation {
+        if let documentation = storage.policy.documentation {
             fields.append(HeaderField("Link", "<\(documentation)>; rel=\"describedby\""))
         }
         return HTTPAnswer(status: kind.status, fields: fields, body: document.encoded())
