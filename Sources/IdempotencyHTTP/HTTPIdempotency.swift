@@ -105,10 +105,14 @@ public struct HTTPIdempotency: Sendable {
         let codings = request.values(of: "Content-Encoding").flatMap { $0.split(separator: ",") }
         guard codings.allSatisfy({ storage.policy.contentCodings.contains($0.trimmingSpaces().lowercased()) }) else {
             // RFC 9110, section 15.5.16: what would have been accepted.
-            let accepted = HeaderField("Accept-Encoding", storage.policy.contentCodings.sorted().joined(separator: ", "))
+            let accepted = HeaderField(
+                "Accept-Encoding",
+                storage.policy.contentCodings.sorted().joined(separator: ", ")
+            )
             return problem(.contentEncodingUnknown, adding: [accepted])
         }
-        if let length = request.values(of: "Content-Length").first.flatMap(Int.init), length > storage.policy.maximumRequestBody
+        if let length = request.values(of: "Content-Length").first.flatMap(Int.init),
+            length > storage.policy.maximumRequestBody
         {
             return problem(.contentTooLarge)
         }
