@@ -16,7 +16,7 @@ public struct AdmittedRequest: Sendable {
     /// The largest body that the request may have, in bytes: read no more.
     public var maximumRequestBody: Int { rules.maximumRequestBody }
 
-    /// The largest body of a response that can be kept, in bytes: collect no more.
+    /// The largest response that can be kept, body and kept fields, in bytes: collect no more.
     public var maximumKeptBody: Int { rules.maximumKeptBody }
 
     /// The response to a request whose body is over ``maximumRequestBody``.
@@ -96,10 +96,11 @@ public struct AdmittedRequest: Sendable {
         try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
     }
 
-    private func kept(of response: HandlerResponse<some Any>) -> HTTPAnswer? {
-        response.body.map {
-            HTTPAnswer(status: response.status, fields: rules.policy.keptFields.kept(of: response.fields), body: $0)
-        }
+    private func kept(of response: HandlerResponse<some Any>) -> [UInt8]? {
+        guard let body = response.body else { return nil }
+        let fields = rules.policy.keptFields.kept(of: response.fields)
+        let bytes = HTTPAnswer(status: response.status, fields: fields, body: body).encoded()
+        return bytes.flatMap { $0.count <= maximumKeptBody ? $0 : nil }
     }
 
     private func reply<Response>(
@@ -111,7 +112,8 @@ public struct AdmittedRequest: Sendable {
             // Where nothing is kept, nothing answers retries.
             .ran(own!.response.response, adding: kept != nil && own!.isProtected ? [rules.lifetimeField] : [])
         case .ran(.replayed(let answer)), .replayed(.replayed(let answer)):
-            .answered(answer.adding([HTTPIdempotency.replayedField, rules.lifetimeField]))
+            // Without the lifetime, which counts from the first response on: how much is left of it is not known here.
+            .answered(answer.adding([HTTPIdempotency.replayedField]))
         case .inProgress(let remaining):
             .answered(rules.problem(.inProgress, retryAfter: remaining))
         case .unknown:

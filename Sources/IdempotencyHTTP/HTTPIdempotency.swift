@@ -19,7 +19,7 @@ public struct HTTPIdempotency: Sendable {
     /// The field of a response that says that it was given before.
     public static let replayedField = HeaderField("Idempotent-Replayed", "true")
 
-    /// The name of the field of a response that says for how many seconds, from the first one on, it answers retries.
+    /// The name of the field of a first response that says for how many seconds from then on it answers retries.
     public static let lifetimeFieldName = "Idempotency-Key-Lifetime"
 
     /// Behind one reference: a copy of all of it would count a dozen that every request on every processor shares.
@@ -103,7 +103,9 @@ public struct HTTPIdempotency: Sendable {
     /// What is wrong with what the request says of its body.
     private func refusal(ofContentOf request: IdempotentRequest) -> HTTPAnswer? {
         let codings = request.values(of: "Content-Encoding").flatMap { $0.split(separator: ",") }
-        guard codings.allSatisfy({ storage.policy.contentCodings.contains($0.trimmingSpaces().lowercased()) }) else {
+            .map { $0.trimmingSpaces().lowercased() }
+            .filter { !$0.isEmpty }
+        guard codings.allSatisfy({ storage.policy.contentCodings.contains($0) }) else {
             // RFC 9110, section 15.5.16: what would have been accepted.
             let accepted = HeaderField(
                 "Accept-Encoding",

@@ -41,12 +41,14 @@ enum KeyText {
 
     /// Percent-encodes `%` and the given ASCII separators, so that parts joined by them come apart again in one way only.
     static func escape(_ part: String, _ separators: StaticString) -> String {
-        let special = separators.withUTF8Buffer { Array($0) } + [UInt8(ascii: "%")]
-        guard part.utf8.contains(where: special.contains) else { return part }
+        func isSpecial(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "%") || separators.withUTF8Buffer { $0.contains(byte) }
+        }
+        guard part.utf8.contains(where: isSpecial) else { return part }
         var escaped: [UInt8] = []
         escaped.reserveCapacity(part.utf8.count + 8)
         for byte in part.utf8 {
-            if special.contains(byte) {
+            if isSpecial(byte) {
                 escaped.append(UInt8(ascii: "%"))
                 escaped.append(contentsOf: Hex.digits(of: byte))
             } else {

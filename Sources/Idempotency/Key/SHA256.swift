@@ -19,7 +19,7 @@ package struct SHA256 {
 
     /// Takes in a message of which the length is part, so that what follows cannot be shifted into it.
     package mutating func updateWithLengthPrefix(_ bytes: [UInt8]) {
-        update((0..<8).map { UInt8(truncatingIfNeeded: UInt64(bytes.count) >> (56 - 8 * $0)) })
+        withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { update($0) }
         update(bytes)
     }
 
@@ -38,7 +38,7 @@ package struct SHA256 {
             Self.compress(&words, UnsafeRawBufferPointer(rebasing: rest.prefix(64)))
             rest = rest.dropFirst(64)
         }
-        pending.append(contentsOf: rest)
+        if !rest.isEmpty { pending.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest)) }
     }
 
     /// The digest; 32 bytes. The value is spent afterwards.

@@ -1,17 +1,15 @@
 /// Takes the parts of an encoded record one after the other, and never one that is not wholly there.
 @available(Idempotency 0.1, *)
-package struct ByteReader {
+struct ByteReader {
     private var rest: ArraySlice<UInt8>
 
-    package var remainder: ArraySlice<UInt8> { rest }
-
-    package init(_ bytes: ArraySlice<UInt8>) {
+    init(_ bytes: ArraySlice<UInt8>) {
         rest = bytes
     }
 
-    package var isAtEnd: Bool { rest.isEmpty }
+    var isAtEnd: Bool { rest.isEmpty }
 
-    package static func corrupt(_ what: String) -> IdempotencyError {
+    static func corrupt(_ what: String) -> IdempotencyError {
         IdempotencyError(
             .corruptRecord,
             "A stored record cannot be read: \(what). Nothing was run or changed; look at what else writes to the store, "
@@ -19,23 +17,23 @@ package struct ByteReader {
         )
     }
 
-    package mutating func bytes(_ count: Int) throws(IdempotencyError) -> ArraySlice<UInt8> {
+    mutating func bytes(_ count: Int) throws(IdempotencyError) -> ArraySlice<UInt8> {
         guard rest.count >= count else { throw Self.corrupt("it is cut off") }
         defer { rest = rest.dropFirst(count) }
         return rest.prefix(count)
     }
 
-    package mutating func byte() throws(IdempotencyError) -> UInt8 {
+    mutating func byte() throws(IdempotencyError) -> UInt8 {
         try integer(UInt8.self)
     }
 
-    package mutating func integer<Integer: FixedWidthInteger>(
+    mutating func integer<Integer: FixedWidthInteger>(
         _: Integer.Type = Integer.self
     ) throws(IdempotencyError) -> Integer {
         try bytes(Integer.bitWidth / 8).reduce(0) { $0 << 8 | Integer(truncatingIfNeeded: $1) }
     }
 
-    package mutating func text() throws(IdempotencyError) -> String {
+    mutating func text() throws(IdempotencyError) -> String {
         let count = Int(try integer(UInt16.self))
         guard let text = String(validating: try bytes(count), as: UTF8.self) else {
             throw Self.corrupt("a name in it is not UTF-8")

@@ -1,23 +1,21 @@
 /// Puts the parts of an encoded record one after the other.
 @available(Idempotency 0.1, *)
-package struct ByteWriter {
-    package private(set) var bytes: [UInt8] = []
+struct ByteWriter {
+    private(set) var bytes: [UInt8] = []
 
-    package init() {}
-
-    package mutating func append(_ byte: UInt8) {
+    mutating func append(_ byte: UInt8) {
         bytes.append(byte)
     }
 
-    package mutating func append(contentsOf more: [UInt8]) {
+    mutating func append(contentsOf more: [UInt8]) {
         bytes.append(contentsOf: more)
     }
 
-    package mutating func append(integer: some FixedWidthInteger) {
+    mutating func append(integer: some FixedWidthInteger) {
         withUnsafeBytes(of: integer.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
-    package mutating func append(text: String) {
+    mutating func append(text: String) {
         append(integer: UInt16(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
     }

@@ -15,13 +15,34 @@ public struct HeaderField: Hashable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// Whether the name is this one but for the case of its letters, which are ASCII (RFC 9110, section 5.1).
+    func has(_ other: String) -> Bool {
+        name.utf8.count == other.utf8.count
+            && zip(name.utf8, other.utf8).allSatisfy { left, right in
+                left == right || (left ^ right == 0x20 && (0x61...0x7A).contains(left | 0x20))
+            }
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension HeaderField: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The name; never the value.
+    public var description: String { "HeaderField(\(name))" }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the value.
+    public var customMirror: Mirror { Mirror(self, children: ["name": name], displayStyle: .struct) }
 }
 
 @available(Idempotency 0.1, *)
 extension Sequence where Element == HeaderField {
     /// The values of the fields of a name, in their order.
     func values(of name: String) -> [String] {
-        let name = name.lowercased()
-        return compactMap { $0.name.utf8.count == name.utf8.count && $0.name.lowercased() == name ? $0.value : nil }
+        var values: [String] = []
+        for field in self where field.has(name) { values.append(field.value) }
+        return values
     }
 }

@@ -33,3 +33,15 @@ public struct IdempotentRequest: Sendable {
     /// - Parameter name: The name; case does not count.
     public func values(of name: String) -> [String] { fields.values(of: name) }
 }
+
+@available(Idempotency 0.1, *)
+extension IdempotentRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The method and the route; never a field's value, or a path that names somebody.
+    public var description: String { "IdempotentRequest(\(method) \(route), \(fields.count) fields)" }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the path, the query and the fields.
+    public var customMirror: Mirror { Mirror(self, children: ["request": description], displayStyle: .struct) }
+}

@@ -14,16 +14,24 @@ extension HTTPAnswer {
         guard (100...999).contains(status), fields.count <= Int(UInt16.max),
             fields.allSatisfy({ $0.name.utf8.count <= Int(UInt16.max) && $0.value.utf8.count <= Int(UInt16.max) })
         else { return nil }
-        var writer = ByteWriter()
-        writer.append(Self.formatVersion)
-        writer.append(integer: UInt16(status))
-        writer.append(integer: UInt16(fields.count))
-        for field in fields {
-            writer.append(text: field.name)
-            writer.append(text: field.value)
+        let head = fields.reduce(5) { $0 + 4 + $1.name.utf8.count + $1.value.utf8.count }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(head + body.count)
+        func append(_ number: Int) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: number))
         }
-        writer.append(contentsOf: body)
-        return writer.bytes
+        bytes.append(Self.formatVersion)
+        append(status)
+        append(fields.count)
+        for field in fields {
+            for text in [field.name, field.value] {
+                append(text.utf8.count)
+                bytes.append(contentsOf: text.utf8)
+            }
+        }
+        bytes.append(contentsOf: body)
+        return bytes
     }
 
     /// Reads what ``encoded()`` wrote.
@@ -31,25 +39,38 @@ extension HTTPAnswer {
     /// - Parameter bytes: What a record keeps.
     /// - Throws: `IdempotencyError` with `undecodableResult` if a newer release wrote it, or something else.
     public init(encoded bytes: [UInt8]) throws(IdempotencyError) {
-        do {
-            var reader = ByteReader(bytes[...])
-            guard try reader.byte() == Self.formatVersion else {
-                throw ByteReader.corrupt("the kept response has another format")
-            }
-            let status = Int(try reader.integer(UInt16.self))
-            guard (100...999).contains(status) else { throw ByteReader.corrupt("the status is none") }
-            let count = Int(try reader.integer(UInt16.self))
-            var fields: [HeaderField] = []
-            for _ in 0..<count { fields.append(HeaderField(try reader.text(), try reader.text())) }
-            self.init(status: status, fields: fields, body: Array(reader.remainder))
-        } catch {
+        guard let answer = Self.read(bytes) else {
             throw IdempotencyError(
                 code: .undecodableResult,
                 message:
                     "What is kept under the key is no HTTP response that this release can read. Nothing ran; look whether "
-                    + "a newer release, or a handler outside of HTTP, uses the same scope.",
-                cause: error
+                    + "a newer release, or a handler outside of HTTP, uses the same scope."
             )
+        }
+        self = answer
+    }
+
+    private static func read(_ bytes: [UInt8]) -> HTTPAnswer? {
+        bytes.withUnsafeBufferPointer { bytes in
+            var rest = bytes[...]
+            func number() -> Int? {
+                guard let high = rest.popFirst(), let low = rest.popFirst() else { return nil }
+                return Int(high) << 8 | Int(low)
+            }
+            func text() -> String? {
+                guard let count = number(), rest.count >= count else { return nil }
+                defer { rest = rest.dropFirst(count) }
+                return String(validating: UnsafeBufferPointer(rebasing: rest.prefix(count)), as: UTF8.self)
+            }
+            guard rest.popFirst() == formatVersion, let status = number(), (100...999).contains(status),
+                let count = number()
+            else { return nil }
+            var fields: [HeaderField] = []
+            for _ in 0..<count {
+                guard let name = text(), let value = text() else { return nil }
+                fields.append(HeaderField(name, value))
+            }
+            return HTTPAnswer(status: status, fields: fields, body: Array(rest))
         }
     }
 }

@@ -4,16 +4,13 @@ internal import Idempotency
 @available(Idempotency 0.1, *)
 enum HTTPResult: ResultKind {
     enum Value {
-        /// The handler ran in this call. Without `kept`, its body is not kept.
-        case fresh(kept: HTTPAnswer?)
+        /// The handler ran in this call. Without `kept`, its response is not kept.
+        case fresh(kept: [UInt8]?)
         case replayed(HTTPAnswer)
     }
 
     static func keep(_ value: Value, by engine: Engine, limit: Int) -> StoredValue {
-        guard case .fresh(let kept?) = value, let bytes = kept.encoded(), bytes.count <= limit else {
-            return .omitted(.tooLarge)
-        }
-        return .bytes(bytes)
+        if case .fresh(let kept?) = value { .bytes(kept) } else { .omitted(.tooLarge) }
     }
 
     static func restore(_ stored: StoredValue, by engine: Engine) throws -> Value {

@@ -6,7 +6,7 @@ public struct KeptFields: Sendable {
     /// What describes the content, and where to find what was made.
     public static let standard = KeptFields(
         unchecked: [
-            "content-disposition", "content-encoding", "content-language", "content-location", "content-range",
+            "allow", "content-disposition", "content-encoding", "content-language", "content-location", "content-range",
             "content-type", "etag", "last-modified", "link", "location", "retry-after",
         ]
     )

@@ -9,13 +9,13 @@ public enum ResponseDisposition: Sendable {
     /// It is not kept, and surely nothing happened: a retry runs again, whatever the lapse policy.
     case discardWithoutEffect
 
-    /// Keeps what is below 500, but for the statuses that ask to send the same request again: 408, 425 and 429 (RFC 9110,
-    /// section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
+    /// Keeps what is below 500, but for the statuses that ask to send the same request again: once it is authenticated or
+    /// upgraded, 401, 407 and 426, or later, 408, 425 and 429 (RFC 9110, section 15.5; RFC 8470, section 5.2; RFC 6585, section 4).
     ///
     /// - Parameter status: The response's status.
     public static func standard(_ status: Int) -> ResponseDisposition {
         switch status {
-        case 408, 425, 429: .discard
+        case 401, 407, 408, 425, 426, 429: .discard
         case ..<500: .keep
         default: .discard
         }

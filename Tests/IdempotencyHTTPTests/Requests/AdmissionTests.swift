@@ -150,9 +150,12 @@ struct AdmissionTests {
     @Test("An unknown content coding is 415, and says which are known")
     func contentCodings() async throws {
         let service = try Service { $0.contentCodings = ["gzip", "identity"] }
-        for coding in ["rot13", "gzip, rot13", "gzip,", ", "] {
-            let answer = try await service.send(key: "k", fields: [HeaderField("Content-Encoding", coding)])
-            let isKnown = coding == "gzip,"
+        for coding in ["rot13", "gzip, rot13", "gzip, , identity,", ", "] {
+            let answer = try await service.send(
+                key: "k\(coding.count)",
+                fields: [HeaderField("Content-Encoding", coding)]
+            )
+            let isKnown = !coding.contains("rot13")
             #expect(answer.status == (isKnown ? 201 : 415), "\(coding)")
             if !isKnown {
                 #expect(answer.problem == "content-encoding-unknown")
@@ -160,7 +163,7 @@ struct AdmissionTests {
             }
         }
         #expect(try await service.send(key: "l", fields: [HeaderField("Content-Encoding", "GZip")]).status == 201)
-        #expect(service.runs == 2)
+        #expect(service.runs == 3)
     }
 
     @Test("Scenario 46: one key on two routes, two paths, two methods or two principals is as many operations")

@@ -35,7 +35,6 @@ struct ReplyTests {
             second.fields == [
                 HeaderField("content-TYPE", "text/plain; charset=utf-8"), HeaderField("Location", "/payments/1"),
                 HeaderField("Link", "</a>"), HeaderField("Link", "</b>"), HeaderField("Idempotent-Replayed", "true"),
-                HeaderField("Idempotency-Key-Lifetime", "86400"),
             ]
         )
         #expect(first.values(of: "Idempotency-Key-Lifetime") == ["86400"])
@@ -148,11 +147,11 @@ struct ReplyTests {
     }
 
     @Test(
-        "What is below 500 is kept; 5xx, 408, 425 and 429 leave the key to be tried again",
-        arguments: [200, 301, 400, 404, 422, 499, 408, 425, 429, 500, 503, 599]
+        "What is below 500 is kept; 5xx, and what asks to send the request again, leave the key to be tried again",
+        arguments: [200, 301, 400, 404, 422, 499, 401, 407, 408, 425, 426, 429, 500, 503, 599]
     )
     func disposition(_ status: Int) async throws {
-        let isKept = ![408, 425, 429].contains(status) && status < 500
+        let isKept = ![401, 407, 408, 425, 426, 429].contains(status) && status < 500
         let service = try Service()
         let first = try await service.send(key: "k") { _ in text(status, "first") }
         #expect(first.status == status && first.body == Array("first".utf8))
@@ -327,8 +326,16 @@ struct ReplyTests {
         #expect(service.runs == 2)
     }
 
-    @Test("Where nothing is kept, no lifetime is promised: a stream, an unprotected run")
+    @Test(
+        "Where nothing is kept, no lifetime is promised: a stream, an unprotected run, a response that just does not fit"
+    )
     func noLifetime() async throws {
+        let limited = try Service(OperationPolicy(maximumResultSize: 100))
+        for (key, count) in [("fits", 95), ("does not", 96)] {
+            let answer = try await limited.send(key: key) { _ in text(200, String(repeating: "x", count: count)) }
+            #expect(answer.values(of: "Idempotency-Key-Lifetime").isEmpty == (count == 96))
+            #expect(try await limited.send(key: key).isReplay == (count == 95))
+        }
         let stream = try await Service().send(key: "k", streams: true)
         #expect(stream.values(of: "Idempotency-Key-Lifetime").isEmpty)
         let open = try Service(OperationPolicy(storeFailure: .failOpen))
@@ -393,7 +400,11 @@ struct ReplyTests {
         var dumped = ""
         dump(answer, to: &dumped)
         dump(admitted, to: &dumped)
-        let texts = ["\(answer)", "\(admitted)", String(reflecting: answer), String(reflecting: admitted), dumped]
+        dump(request, to: &dumped)
+        let texts = [
+            "\(request)", "\(request.fields)", String(reflecting: request), "\(answer)", "\(admitted)",
+            String(reflecting: answer), String(reflecting: admitted), dumped,
+        ]
         for text in texts { #expect(!text.contains(secret)) }
     }
 }

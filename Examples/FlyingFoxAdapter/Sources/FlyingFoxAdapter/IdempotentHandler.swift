@@ -16,7 +16,15 @@ struct IdempotentHandler: HTTPHandler {
         let fields = request.headers.map { HeaderField($0.key.rawValue, $0.value) }
         let (method, target) = (request.method.rawValue, request.target.rawValue)
         let description = IdempotentRequest(method: method, target: target, route: route, fields: fields)
-        switch try await rules.admit(description, principal: { _ in try await principal(request) }) {
+        let admission: Admission
+        do {
+            admission = try await rules.admit(description, principal: { _ in try await principal(request) })
+        } catch {
+            // The connection stays open: what is left unread would be taken for the next request.
+            _ = try await request.bodySequence.bytes(upTo: 0)
+            throw error
+        }
+        switch admission {
         case .unprotected:
             return try await handler(request, nil)
         case .refused(let answer):

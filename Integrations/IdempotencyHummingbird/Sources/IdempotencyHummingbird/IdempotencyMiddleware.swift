@@ -99,6 +99,13 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch is NIOTooManyBytesError {
             return Response(admitted.contentTooLarge)
         }
+        // Where a stream just ends, as over HTTP/2, a request that was cut off must not run as a shorter one. What was decoded
+        // on the way has another length than it says.
+        if let announced = request.headers[.contentLength].flatMap({ Int($0) }), body.readableBytes < announced,
+            request.headers[.contentEncoding] == nil
+        {
+            throw HTTPError(.badRequest, message: "The body is shorter than Content-Length says. Nothing was done.")
+        }
         let reply = try await admitted.respond(body: body.readableBytesView) { [request] execution in
             var context = context
             attach(&context, execution)
@@ -106,6 +113,10 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         }
         switch reply {
         case .ran(var response, let fields):
+            // What a handler passes on from a service behind it is about another key.
+            for name in [HTTPIdempotency.replayedField.name, HTTPIdempotency.lifetimeFieldName] {
+                response.headers[HTTPField.Name(name)!] = nil
+            }
             response.headers.append(contentsOf: HTTPFields(fields))
             return response
         case .answered(let answer):
@@ -120,15 +131,21 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         _ next: Next,
         upTo limit: Int
     ) async throws -> HandlerResponse<Response> {
-        try await Task {
+        let handler: @Sendable () async throws -> HandlerResponse<Response> = {
             let response: Response
             do {
                 response = try await next.respond(request, context)
-            } catch let error as any HTTPResponseError {
+            } catch let error as any HTTPResponseError where context.endpointPath != "NotFound" {
+                // That there is no such route is no answer of a handler's: there may be one tomorrow.
                 response = try error.response(from: request, context: context)
             }
             // Here too nobody is to be cancelled: a body that is cut off would be kept as a shorter one.
-            return try await HandlerResponse(collecting: response, upTo: limit)
-        }.value
+            return await HandlerResponse(collecting: response, upTo: limit)
+        }
+        // A handler that never waits is done with on this thread.
+        if #available(macOS 26, iOS 26, watchOS 26, tvOS 26, visionOS 26, *) {
+            return try await Task.immediate { try await handler() }.value
+        }
+        return try await Task { try await handler() }.value
     }
 }

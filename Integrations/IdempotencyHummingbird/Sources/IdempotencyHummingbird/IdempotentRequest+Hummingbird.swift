@@ -10,7 +10,8 @@ extension IdempotentRequest {
     init(_ request: Request, route: String?) {
         self.init(
             method: request.method.rawValue,
-            target: request.head.path ?? "",
+            // Not the target as it was sent: that may be a whole URI (RFC 9112, section 3.2.2), and is the same request.
+            target: request.uri.query.map { "\(request.uri.path)?\($0)" } ?? request.uri.path,
             route: route ?? request.uri.path,
             fields: request.headers.map { HeaderField($0.name.rawName, $0.value) }
         )

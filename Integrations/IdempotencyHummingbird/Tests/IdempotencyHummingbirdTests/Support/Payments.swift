@@ -138,15 +138,26 @@ final class Payments: Sendable {
                 }
             )
         }
-        group.post("short") { _, _ -> Response in
+        group.post("wrong-length/{length}") { _, context -> Response in
+            _ = self.begin()
+            defer { self.end() }
+            let length = try context.parameters.require("length", as: Int.self)
+            return Response(
+                status: .ok,
+                body: ResponseBody(contentLength: 5) { writer in
+                    try await writer.write(ByteBuffer(string: String(repeating: "x", count: length)))
+                    try await writer.finish(nil)
+                }
+            )
+        }
+        group.post("passed-on") { _, _ -> Response in
             _ = self.begin()
             defer { self.end() }
             return Response(
                 status: .ok,
-                body: ResponseBody(contentLength: 5) { writer in
-                    try await writer.write(ByteBuffer(string: "hel"))
-                    try await writer.finish(nil)
-                }
+                headers: [
+                    HTTPField.Name("Idempotent-Replayed")!: "true", HTTPField.Name("Idempotency-Key-Lifetime")!: "1",
+                ]
             )
         }
         group.post("trailers") { _, _ -> Response in
