@@ -49,7 +49,27 @@ public struct AdmittedRequest: Sendable {
             } else {
                 Fingerprint(of: request, body: body)
             }
-        var own: (response: HandlerResponse<Response>, isProtected: Bool)?
+        var own: Response?
+        let reply = try await reply(fingerprint) { execution in
+            let response = try await handler(execution)
+            own = response.response
+            return HandlerResponse<Void>((), status: response.status, fields: response.fields, body: response.body)
+        }
+        switch reply {
+        case .ran(_, let fields): return .ran(own!, adding: fields)
+        case .answered(let answer): return .answered(answer)
+        }
+    }
+
+    /// What there is to do about a request, whatever a response is in its framework: all of it but the response itself, so that
+    /// it is compiled once, and not looked up for a type at run time.
+    private func reply(
+        _ fingerprint: Fingerprint?,
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> HandlerResponse<Void>
+    ) async throws -> HTTPReply<Void> {
+        /// Whether the handler has had a response in this call.
+        var hasResponded = false
+        var isProtected = false
         var hasThrown = false
         do {
             let outcome = try await rules.interceptor.outcome(
@@ -60,20 +80,21 @@ public struct AdmittedRequest: Sendable {
                 hasThrown = true
                 let response = try await handler(execution)
                 hasThrown = false
-                own = (response, execution.token != nil)
+                hasResponded = true
+                isProtected = execution.token != nil
                 switch rules.policy.disposition(response.status, response.fields) {
                 case .keep: return .fresh(kept: kept(of: response))
                 case .discard: throw DiscardedResponse()
                 case .discardWithoutEffect: throw EffectDidNotHappen(DiscardedResponse())
                 }
             }
-            return reply(to: outcome, own)
+            return reply(to: outcome, isProtected: isProtected)
         } catch is DiscardedResponse {
             // Nobody but this call's handler throws it, and it had a response.
-            return .ran(own!.response.response, adding: [])
+            return .ran((), adding: [])
         } catch let error as IdempotencyError {
             // It happened, and there is nothing that a retry could be told later: the client had better know.
-            if error.code == .resultNotSaved, let own { return .ran(own.response.response, adding: []) }
+            if error.code == .resultNotSaved, hasResponded { return .ran((), adding: []) }
             // Of a handler's own errors only a step's are about this key.
             if hasThrown, error.code != .leaseLost, error.code != .resultNotSaved { throw error }
             guard let problem = ProblemKind(error.code) else { throw error }
@@ -96,21 +117,18 @@ public struct AdmittedRequest: Sendable {
         try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
     }
 
-    private func kept(of response: HandlerResponse<some Any>) -> [UInt8]? {
+    private func kept(of response: HandlerResponse<Void>) -> [UInt8]? {
         guard let body = response.body else { return nil }
         let fields = rules.policy.keptFields.kept(of: response.fields)
         let bytes = HTTPAnswer(status: response.status, fields: fields, body: body).encoded()
         return bytes.flatMap { $0.count <= maximumKeptBody ? $0 : nil }
     }
 
-    private func reply<Response>(
-        to outcome: IdempotentOutcome<HTTPResult.Value>,
-        _ own: (response: HandlerResponse<Response>, isProtected: Bool)?
-    ) -> HTTPReply<Response> {
+    private func reply(to outcome: IdempotentOutcome<HTTPResult.Value>, isProtected: Bool) -> HTTPReply<Void> {
         switch outcome {
         case .ran(.fresh(let kept)), .replayed(.fresh(let kept)):
             // Where nothing is kept, nothing answers retries.
-            .ran(own!.response.response, adding: kept != nil && own!.isProtected ? [rules.lifetimeField] : [])
+            .ran((), adding: kept != nil && isProtected ? rules.lifetimeFields : [])
         case .ran(.replayed(let answer)), .replayed(.replayed(let answer)):
             // Without the lifetime, which counts from the first response on: how much is left of it is not known here.
             .answered(answer.adding([HTTPIdempotency.replayedField]))

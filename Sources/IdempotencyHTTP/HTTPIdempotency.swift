@@ -27,16 +27,14 @@ public struct HTTPIdempotency: Sendable {
         let interceptor: IdempotencyInterceptor
         let policy: HTTPIdempotencyPolicy
         let keyField: IdempotencyKeyField
-        let lifetimeField: HeaderField
+        let lifetimeFields: [HeaderField]
 
         init(_ interceptor: IdempotencyInterceptor, _ policy: HTTPIdempotencyPolicy) {
             self.interceptor = interceptor
             self.policy = policy
             keyField = IdempotencyKeyField(acceptsBareKeys: policy.acceptsBareKeys)
-            lifetimeField = HeaderField(
-                HTTPIdempotency.lifetimeFieldName,
-                String(max(1, interceptor.policy.retention.components.seconds))
-            )
+            let seconds = max(1, interceptor.policy.retention.components.seconds)
+            lifetimeFields = [HeaderField(HTTPIdempotency.lifetimeFieldName, String(seconds))]
         }
     }
 
@@ -47,7 +45,7 @@ public struct HTTPIdempotency: Sendable {
     /// What the service decides about keys.
     public var policy: HTTPIdempotencyPolicy { storage.policy }
 
-    var lifetimeField: HeaderField { storage.lifetimeField }
+    var lifetimeFields: [HeaderField] { storage.lifetimeFields }
     var maximumRequestBody: Int { storage.policy.maximumRequestBody }
     var maximumKeptBody: Int { storage.interceptor.policy.maximumResultSize }
 
@@ -102,7 +100,7 @@ public struct HTTPIdempotency: Sendable {
 
     /// What is wrong with what the request says of its body.
     private func refusal(ofContentOf request: IdempotentRequest) -> HTTPAnswer? {
-        let codings = request.values(of: "Content-Encoding").flatMap { $0.split(separator: ",") }
+        let codings = request.values(of: "Content-Encoding").lazy.flatMap { $0.split(separator: ",") }
             .map { $0.trimmingSpaces().lowercased() }
             .filter { !$0.isEmpty }
         guard codings.allSatisfy({ storage.policy.contentCodings.contains($0) }) else {

@@ -3,7 +3,7 @@
 struct FNV1a {
     private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    mutating func combine(_ bytes: some Sequence<UInt8>) {
+    mutating func combine(_ bytes: UnsafeBufferPointer<UInt8>) {
         for byte in bytes { combine(byte) }
     }
 

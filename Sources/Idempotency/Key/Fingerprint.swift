@@ -46,7 +46,10 @@ public struct Fingerprint: Sendable {
 
     private init(algorithm: Algorithm, hash: SHA256) {
         var hash = hash
-        self.init(algorithm: algorithm, digest: hash.finalize())!
+        let halves = hash.finalizeWords()
+        func word(_ index: Int) -> UInt64 { UInt64(halves[2 * index]) << 32 | UInt64(halves[2 * index + 1]) }
+        self.algorithm = algorithm
+        words = (word(0), word(1), word(2), word(3))
     }
 
     /// The fingerprint of bytes, for example of a request's body.

@@ -1,12 +1,11 @@
 /// Lower-case hexadecimal digits.
 package enum Hex {
-    private static let alphabet = Array("0123456789abcdef".utf8)
-
-    static func digits(of byte: UInt8) -> [UInt8] {
-        [alphabet[Int(byte >> 4)], alphabet[Int(byte & 15)]]
+    /// The digit of a number below 16.
+    static func digit(_ number: UInt8) -> UInt8 {
+        number + (number < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
     }
 
     package static func text(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.flatMap(digits(of:)), as: UTF8.self)
+        String(decoding: bytes.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
     }
 }

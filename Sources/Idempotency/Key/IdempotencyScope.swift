@@ -18,7 +18,8 @@ public struct IdempotencyScope: Sendable {
             self.principal = principal
             self.text = text
             var digest = FNV1a()
-            digest.combine(text.utf8)
+            var text = text
+            text.withUTF8 { digest.combine($0) }
             // No text holds a NUL, so that scope and value come apart in one way only.
             digest.combine(0)
             self.digest = digest
@@ -56,11 +57,13 @@ public struct IdempotencyScope: Sendable {
         var text = KeyText.escape(operation, "/;=")
         if let tenant {
             try KeyText.validate(tenant, "The scope's tenant")
-            text += ";tenant=" + KeyText.escape(tenant, "/;=")
+            text += ";tenant="
+            text += KeyText.escape(tenant, "/;=")
         }
         if let principal {
             try KeyText.validate(principal, "The scope's principal")
-            text += ";principal=" + KeyText.escape(principal, "/;=")
+            text += ";principal="
+            text += KeyText.escape(principal, "/;=")
         }
         try KeyText.validate(text, "The scope (operation, tenant and principal joined)")
         storage = Storage(operation: operation, tenant: tenant, principal: principal, text: text)

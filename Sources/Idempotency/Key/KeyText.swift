@@ -27,11 +27,16 @@ enum KeyText {
     private static func hasControlCharacter(_ text: String) -> Bool {
         // Unicode's tables are asked for what is not ASCII alone: they cost more than all the rest of a key.
         var isASCII = true
-        for byte in text.utf8 {
-            if byte < 0x20 || byte == 0x7F { return true }
-            if byte >= 0x80 { isASCII = false }
+        var hasControlCharacter = false
+        var bytes = text
+        bytes.withUTF8 { bytes in
+            for byte in bytes {
+                hasControlCharacter = hasControlCharacter || byte < 0x20 || byte == 0x7F
+                isASCII = isASCII && byte < 0x80
+            }
         }
-        return !isASCII && text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        if isASCII || hasControlCharacter { return hasControlCharacter }
+        return text.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     static func validated(_ value: String) throws(IdempotencyError) -> String {
@@ -41,21 +46,37 @@ enum KeyText {
 
     /// Percent-encodes `%` and the given ASCII separators, so that parts joined by them come apart again in one way only.
     static func escape(_ part: String, _ separators: StaticString) -> String {
-        func isSpecial(_ byte: UInt8) -> Bool {
-            byte == UInt8(ascii: "%") || separators.withUTF8Buffer { $0.contains(byte) }
-        }
-        guard part.utf8.contains(where: isSpecial) else { return part }
-        var escaped: [UInt8] = []
-        escaped.reserveCapacity(part.utf8.count + 8)
-        for byte in part.utf8 {
-            if isSpecial(byte) {
-                escaped.append(UInt8(ascii: "%"))
-                escaped.append(contentsOf: Hex.digits(of: byte))
-            } else {
-                escaped.append(byte)
+        var part = part
+        let escaped: String? = part.withUTF8 { bytes in
+            separators.withUTF8Buffer { separators in
+                func isSpecial(_ byte: UInt8) -> Bool {
+                    if byte == UInt8(ascii: "%") { return true }
+                    for separator in separators where byte == separator { return true }
+                    return false
+                }
+                var count = 0
+                for byte in bytes where isSpecial(byte) { count += 1 }
+                if count == 0 { return nil }
+                return String(unsafeUninitializedCapacity: bytes.count + 2 * count) { escaped in
+                    var end = 0
+                    func append(_ byte: UInt8) {
+                        escaped.initializeElement(at: end, to: byte)
+                        end += 1
+                    }
+                    for byte in bytes {
+                        if isSpecial(byte) {
+                            append(UInt8(ascii: "%"))
+                            append(Hex.digit(byte >> 4))
+                            append(Hex.digit(byte & 15))
+                        } else {
+                            append(byte)
+                        }
+                    }
+                    return end
+                }
             }
         }
-        return String(decoding: escaped, as: UTF8.self)
+        return escaped ?? part
     }
 
     /// Reads what ``escape(_:_:)`` wrote. What it would not have written stays as it is.

@@ -2,10 +2,18 @@
 ///
 /// The core has no package dependency, and the toolchain ships no hash function that is the same in every process.
 package struct SHA256 {
-    private var words: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19
+    private var words = SIMD8<UInt32>(
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19
     )
-    private var pending: [UInt8] = []
+    /// The block that is not full yet.
+    private var pending = SIMD64<UInt8>()
     private var byteCount: UInt64 = 0
 
     package init() {}
@@ -18,50 +26,65 @@ package struct SHA256 {
     }
 
     /// Takes in a message of which the length is part, so that what follows cannot be shifted into it.
-    package mutating func updateWithLengthPrefix(_ bytes: [UInt8]) {
+    package mutating func updateWithLengthPrefix(_ bytes: some Collection<UInt8>) {
         withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { update($0) }
         update(bytes)
     }
 
     private mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        let held = Int(byteCount % 64)
         byteCount &+= UInt64(bytes.count)
-        var rest = bytes[...]
-        if !pending.isEmpty {
-            let missing = min(64 - pending.count, rest.count)
-            pending.append(contentsOf: rest.prefix(missing))
-            rest = rest.dropFirst(missing)
-            guard pending.count == 64 else { return }
-            pending.withUnsafeBytes { Self.compress(&words, $0) }
-            pending.removeAll(keepingCapacity: true)
+        var start = 0
+        if held > 0 {
+            start = min(64 - held, bytes.count)
+            hold(bytes[..<start], at: held)
+            guard held + start == 64 else { return }
+            compressPending()
         }
-        while rest.count >= 64 {
-            Self.compress(&words, UnsafeRawBufferPointer(rebasing: rest.prefix(64)))
-            rest = rest.dropFirst(64)
+        while bytes.count - start >= 64 {
+            Self.compress(&words, UnsafeRawBufferPointer(rebasing: bytes[start..<start + 64]))
+            start += 64
         }
-        if !rest.isEmpty { pending.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest)) }
+        hold(bytes[start...], at: 0)
+    }
+
+    private mutating func hold(_ bytes: Slice<UnsafeRawBufferPointer>, at offset: Int) {
+        withUnsafeMutableBytes(of: &pending) { pending in
+            UnsafeMutableRawBufferPointer(rebasing: pending[offset...]).copyBytes(from: bytes)
+        }
+    }
+
+    private mutating func compressPending() {
+        withUnsafeBytes(of: pending) { Self.compress(&words, $0) }
+    }
+
+    /// The digest as eight words. The value is spent afterwards.
+    package mutating func finalizeWords() -> SIMD8<UInt32> {
+        let bits = byteCount &* 8
+        let held = Int(byteCount % 64)
+        withUnsafeMutableBytes(of: &pending) { pending in
+            pending[held] = 0x80
+            for index in held + 1..<64 { pending[index] = 0 }
+        }
+        if held >= 56 {
+            compressPending()
+            pending = SIMD64()
+        }
+        withUnsafeMutableBytes(of: &pending) { $0.storeBytes(of: bits.bigEndian, toByteOffset: 56, as: UInt64.self) }
+        compressPending()
+        return words
     }
 
     /// The digest; 32 bytes. The value is spent afterwards.
     package mutating func finalize() -> [UInt8] {
-        let bits = byteCount &* 8
-        var padding: [UInt8] = [0x80]
-        padding.append(contentsOf: repeatElement(0, count: (119 - Int(byteCount % 64)) % 64))
-        for shift in stride(from: 56, through: 0, by: -8) {
-            padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+        let words = finalizeWords()
+        return words.indices.flatMap { index in
+            withUnsafeBytes(of: words[index].bigEndian) { Array($0) }
         }
-        update(padding)
-        var digest: [UInt8] = []
-        digest.reserveCapacity(32)
-        for word in [words.0, words.1, words.2, words.3, words.4, words.5, words.6, words.7] {
-            for shift in stride(from: 24, through: 0, by: -8) {
-                digest.append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
-            }
-        }
-        return digest
     }
 
     private static func compress(
-        _ words: inout (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32),
+        _ words: inout SIMD8<UInt32>,
         _ block: UnsafeRawBufferPointer
     ) {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
@@ -75,7 +98,8 @@ package struct SHA256 {
                 let small1 = rotate(newer, 17) ^ rotate(newer, 19) ^ (newer >> 10)
                 schedule[index] = schedule[index - 16] &+ small0 &+ schedule[index - 7] &+ small1
             }
-            var (a, b, c, d, e, f, g, h) = words
+            var (a, b, c, d) = (words[0], words[1], words[2], words[3])
+            var (e, f, g, h) = (words[4], words[5], words[6], words[7])
             constants.withUnsafeBufferPointer { constants in
                 for index in 0..<64 {
                     let big1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
@@ -87,14 +111,7 @@ package struct SHA256 {
                     (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
                 }
             }
-            words.0 &+= a
-            words.1 &+= b
-            words.2 &+= c
-            words.3 &+= d
-            words.4 &+= e
-            words.5 &+= f
-            words.6 &+= g
-            words.7 &+= h
+            words &+= SIMD8(a, b, c, d, e, f, g, h)
         }
     }
 

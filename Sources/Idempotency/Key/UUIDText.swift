@@ -10,7 +10,8 @@ enum UUIDText {
         text.reserveCapacity(36)
         for (index, byte) in bytes.enumerated() {
             if [4, 6, 8, 10].contains(index) { text.append(UInt8(ascii: "-")) }
-            text.append(contentsOf: Hex.digits(of: byte))
+            text.append(Hex.digit(byte >> 4))
+            text.append(Hex.digit(byte & 15))
         }
         return String(decoding: text, as: UTF8.self)
     }

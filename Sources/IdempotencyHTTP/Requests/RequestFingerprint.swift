@@ -8,18 +8,12 @@ extension Fingerprint {
     ///   - request: The request without its body.
     ///   - body: The body, as it was sent.
     init(of request: IdempotentRequest, body: some Collection<UInt8>) {
-        var head: [UInt8] = []
-        func append(_ text: String) {
-            withUnsafeBytes(of: UInt64(text.utf8.count).bigEndian) { head.append(contentsOf: $0) }
-            head.append(contentsOf: text.utf8)
-        }
-        append(request.method)
-        append(request.path)
-        // No query differs from an empty one.
-        head.append(request.query == nil ? 0 : 1)
-        append(request.query ?? "")
         var hash = SHA256()
-        hash.update(head)
+        hash.updateWithLengthPrefix(request.method.utf8)
+        hash.updateWithLengthPrefix(request.path.utf8)
+        // No query differs from an empty one.
+        hash.update(CollectionOfOne(request.query == nil ? 0 : 1))
+        hash.updateWithLengthPrefix((request.query ?? "").utf8)
         hash.update(body)
         self.init(hash)
     }

@@ -61,12 +61,11 @@ public struct KeptFields: Sendable {
 
     /// Those of a response's fields that are kept.
     func kept(of fields: [HeaderField]) -> [HeaderField] {
-        let ofConnection = fields.values(of: "connection")
-            .flatMap { $0.split(separator: ",") }
-            .map { $0.trimmingSpaces().lowercased() }
+        let ofConnection = fields.values(of: "connection").flatMap { $0.split(separator: ",") }.map {
+            $0.trimmingSpaces()
+        }
         return fields.filter { field in
-            let name = field.name.lowercased()
-            return names.contains(name) && !ofConnection.contains(name)
+            names.contains(where: field.has) && !ofConnection.contains { field.has(String($0)) }
         }
     }
 }

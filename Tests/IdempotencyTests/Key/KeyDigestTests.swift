@@ -11,7 +11,7 @@ struct KeyDigestTests {
     )
     func vectors(_ text: String, _ expected: UInt64) {
         var hash = FNV1a()
-        hash.combine(text.utf8)
+        Array(text.utf8).withUnsafeBufferPointer { hash.combine($0) }
         #expect(hash.value == expected)
     }
 

@@ -101,8 +101,9 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         }
         // Where a stream just ends, as over HTTP/2, a request that was cut off must not run as a shorter one. What was decoded
         // on the way has another length than it says.
-        if let announced = request.headers[.contentLength].flatMap({ Int($0) }), body.readableBytes < announced,
-            request.headers[.contentEncoding] == nil
+        let head = admitted.request
+        if let announced = head.values(of: "Content-Length").first.flatMap({ Int($0) }), body.readableBytes < announced,
+            head.values(of: "Content-Encoding").isEmpty
         {
             throw HTTPError(.badRequest, message: "The body is shorter than Content-Length says. Nothing was done.")
         }
@@ -114,10 +115,8 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         switch reply {
         case .ran(var response, let fields):
             // What a handler passes on from a service behind it is about another key.
-            for name in [HTTPIdempotency.replayedField.name, HTTPIdempotency.lifetimeFieldName] {
-                response.headers[HTTPField.Name(name)!] = nil
-            }
-            response.headers.append(contentsOf: HTTPFields(fields))
+            for name in HTTPField.Name.ofTheRules where response.headers.contains(name) { response.headers[name] = nil }
+            response.headers.append(fields)
             return response
         case .answered(let answer):
             return Response(answer)

@@ -6,9 +6,11 @@ internal import NIOCore
 @available(Idempotency 0.1, *)
 extension Response {
     init(_ answer: HTTPAnswer) {
+        var headers = HTTPFields()
+        headers.append(answer.fields)
         self.init(
             status: HTTPResponse.Status(code: answer.status),
-            headers: HTTPFields(answer.fields),
+            headers: headers,
             body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
         )
     }
@@ -16,12 +18,17 @@ extension Response {
 
 @available(Idempotency 0.1, *)
 extension HTTPFields {
-    init(_ fields: [HeaderField]) {
-        self.init()
+    mutating func append(_ fields: [HeaderField]) {
         for field in fields {
             // Kept fields come from a response, and the rules' own have names.
             guard let name = HTTPField.Name(field.name) else { continue }
             append(HTTPField(name: name, value: field.value))
         }
     }
+}
+
+@available(Idempotency 0.1, *)
+extension HTTPField.Name {
+    /// The fields that the rules alone set.
+    static let ofTheRules = [HTTPIdempotency.replayedField.name, HTTPIdempotency.lifetimeFieldName].map { Self($0)! }
 }
