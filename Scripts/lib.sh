@@ -6,6 +6,9 @@ if [[ ! -w ${HOME:-/nonexistent} ]]; then
     mkdir -p "$HOME"
 fi
 
+# Where and how the packages on Hummingbird and the benchmarks are built, so that Hummingbird is compiled once for all of them.
+readonly release=$PWD/.build-release optimized=(-c release -Xswiftc -warnings-as-errors)
+
 # Says on standard error what is wrong, and ends the script.
 fail() {
     echo "$(basename "$0"): $*" >&2
@@ -44,6 +47,15 @@ has_hiredis() {
         if [[ -e $folder/hiredis/hiredis.h ]]; then return; fi
     done
     return 1
+}
+
+# Prints the traits of the stores that can be built and reached here, with commas between: SQLite,Redis.
+store_traits() {
+    local traits=()
+    if has_library sqlite3; then traits+=(SQLite); fi
+    if has_library libpq && [[ -n ${IDEMPOTENCY_POSTGRESQL:-} ]]; then traits+=(PostgreSQL); fi
+    if has_hiredis && [[ -n ${IDEMPOTENCY_REDIS:-} ]]; then traits+=(Redis); fi
+    (IFS=, && echo "${traits[*]-}")
 }
 
 # Prints a port of 127.0.0.1 on which nobody listens.

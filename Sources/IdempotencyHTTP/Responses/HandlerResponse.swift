@@ -28,3 +28,17 @@ public struct HandlerResponse<Response> {
 
 @available(Idempotency 0.1, *)
 extension HandlerResponse: Sendable where Response: Sendable {}
+
+@available(Idempotency 0.1, *)
+extension HandlerResponse: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The status and the sizes; never a field's value or the body.
+    public var description: String {
+        "HandlerResponse(\(status), \(fields.count) fields, \(body.map { "\($0.count) bytes" } ?? "not kept"))"
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// A mirror without the response, the fields' values and the body.
+    public var customMirror: Mirror { Mirror(self, children: ["status": status], displayStyle: .struct) }
+}

@@ -397,14 +397,21 @@ struct ReplyTests {
             Issue.record("the request was not admitted")
             return
         }
+        let response = HandlerResponse(secret, status: 200, fields: answer.fields, body: answer.body)
+        let replies = [HTTPReply<String>.ran(secret, adding: answer.fields), .answered(answer)]
         var dumped = ""
         dump(answer, to: &dumped)
+        dump(response, to: &dumped)
+        dump(replies, to: &dumped)
         dump(admitted, to: &dumped)
         dump(request, to: &dumped)
         let texts = [
             "\(request)", "\(request.fields)", String(reflecting: request), "\(answer)", "\(admitted)",
-            String(reflecting: answer), String(reflecting: admitted), dumped,
+            String(reflecting: answer), String(reflecting: admitted), "\(response)", "\(replies)",
+            String(reflecting: response), String(reflecting: replies), dumped,
         ]
-        for text in texts { #expect(!text.contains(secret)) }
+        // As text, and as an array of bytes prints itself.
+        let bytes = answer.body.map(String.init).joined(separator: ", ")
+        for text in texts { #expect(!text.contains(secret) && !text.contains(bytes)) }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Idempotency
 import IdempotencyHTTP
 import Synchronization
 
@@ -11,7 +12,7 @@ final class RequestLog: Sendable {
         let id: String?
         /// In milliseconds since 1970.
         let time: Int
-        /// The beginning of the key: keys are not for everybody's eyes.
+        /// The beginning of a digest of the key, to tell keys apart: they are not for everybody's eyes.
         let key: String?
         /// `nil`: under way.
         var status: Int?
@@ -68,7 +69,7 @@ struct RequestLogMiddleware: RouterMiddleware {
             RequestLog.Entry(
                 id: request.headers[HTTPField.Name("X-Request-ID")!].map { String($0.prefix(50)) },
                 time: Int(Date().timeIntervalSince1970 * 1_000),
-                key: key.map { String($0.trimmingPrefix("\"").prefix(8)) }
+                key: key.map { Fingerprint(bytes: $0.utf8).digest.prefix(4).map { String($0, radix: 16) }.joined() }
             )
         )
         do {

@@ -1,8 +1,12 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Idempotency
 import IdempotencyHTTP
 import IdempotencyHummingbird
+import Logging
+import NIOCore
+import NIOEmbedded
 import Testing
 
 @Suite("Connections that are cut, slow or shared", .timeLimit(.minutes(3)))
@@ -76,6 +80,28 @@ struct ConnectionTests {
             #expect(retry.body.utf8.count == 900_000 && retry.isReplay)
             #expect(payments.runs == 1)
         }
+    }
+
+    // Over HTTP/1.1 the framework tells by itself: no socket shows this one.
+    @Test("A body that just ends, before its Content-Length, as over HTTP/2: 400, nothing runs, and the retry runs")
+    func cutStream() async throws {
+        let payments = Payments()
+        let middleware = IdempotencyMiddleware<PaymentsContext>(payments.rules) { _, _ in "alice" }
+        let context = PaymentsContext(
+            source: ApplicationRequestContextSource(channel: NIOAsyncTestingChannel(), logger: Logger(label: "test"))
+        )
+        let fields: HTTPFields = [.contentLength: "13", HTTPField.Name(IdempotencyKeyField.name)!: "\"k\""]
+        func send(_ body: String) async throws -> Response {
+            let head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/payments", headerFields: fields)
+            let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
+            return try await middleware.handle(request, context: context) { request, _ in
+                Response(status: .created, body: ResponseBody(byteBuffer: try await request.body.collect(upTo: 100)))
+            }
+        }
+        let error = await #expect(throws: HTTPError.self) { try await send(#"{"amount":1"#) }
+        #expect(error?.status == .badRequest)
+        #expect(try await RecordAdministration(store: payments.store).list(RecordQuery()).records.isEmpty)
+        #expect(try await send(#"{"amount":12}"#).status == .created)
     }
 
     @Test("A request that comes byte by byte is one request")
