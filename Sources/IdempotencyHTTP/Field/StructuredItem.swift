@@ -20,6 +20,7 @@ struct StructuredItem {
     ///   - field: The field's value, one line of it.
     ///   - acceptsBare: Whether a key without quotes will do, of visible ASCII but `"`, `\`, `,` and `;`.
     static func string(_ field: String, acceptsBare: Bool) throws(Malformed) -> String {
+        if let content = plainString(field) { return content }
         var item = StructuredItem(field)
         item.skipSpaces()
         let content: String
@@ -36,6 +37,20 @@ struct StructuredItem {
             throw Malformed(what: isList ? "holds more than one value" : "goes on after its value")
         }
         return content
+    }
+
+    /// What nearly every field is: quotes, and between them nothing that is escaped. Anything else is looked at part by part.
+    private static func plainString(_ field: String) -> String? {
+        var field = field
+        return field.withUTF8 { bytes in
+            let quote = UInt8(ascii: "\"")
+            guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return nil }
+            let content = UnsafeBufferPointer(rebasing: bytes[1..<bytes.count - 1])
+            for byte in content where byte < 0x20 || byte > 0x7E || byte == quote || byte == UInt8(ascii: "\\") {
+                return nil
+            }
+            return String(decoding: content, as: UTF8.self)
+        }
     }
 
     // MARK: The parts, as section 4.2 of the RFC has them

@@ -19,10 +19,15 @@ public struct HeaderField: Hashable, Sendable {
     /// Whether the name is this one but for the case of its letters, which are ASCII (RFC 9110, section 5.1).
     func has(_ other: String) -> Bool {
         guard name.utf8.count == other.utf8.count else { return false }
-        return name == other
-            || zip(name.utf8, other.utf8).allSatisfy { left, right in
-                left == right || (left ^ right == 0x20 && (0x61...0x7A).contains(left | 0x20))
+        var (name, other) = (name, other)
+        return name.withUTF8 { name in
+            other.withUTF8 { other in
+                for (left, right) in zip(name, other) where left != right {
+                    guard left ^ right == 0x20, (0x61...0x7A).contains(left | 0x20) else { return false }
+                }
+                return true
             }
+        }
     }
 }
 

@@ -9,11 +9,11 @@ extension Fingerprint {
     ///   - body: The body, as it was sent.
     init(of request: IdempotentRequest, body: some Collection<UInt8>) {
         var hash = SHA256()
-        hash.updateWithLengthPrefix(request.method.utf8)
-        hash.updateWithLengthPrefix(request.path.utf8)
+        hash.updateWithLengthPrefix(request.method)
+        hash.updateWithLengthPrefix(request.path)
         // No query differs from an empty one.
-        hash.update(CollectionOfOne(request.query == nil ? 0 : 1))
-        hash.updateWithLengthPrefix((request.query ?? "").utf8)
+        hash.update(request.query == nil ? 0 : 1)
+        hash.updateWithLengthPrefix(request.query ?? "")
         hash.update(body)
         self.init(hash)
     }

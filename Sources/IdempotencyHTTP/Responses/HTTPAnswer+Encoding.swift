@@ -60,7 +60,10 @@ extension HTTPAnswer {
             func text() -> String? {
                 guard let count = number(), rest.count >= count else { return nil }
                 defer { rest = rest.dropFirst(count) }
-                return String(validating: UnsafeBufferPointer(rebasing: rest.prefix(count)), as: UTF8.self)
+                let text = UnsafeBufferPointer(rebasing: rest.prefix(count))
+                // Nearly all are ASCII, which needs no look at what is valid.
+                if text.allSatisfy({ $0 < 0x80 }) { return String(decoding: text, as: UTF8.self) }
+                return String(validating: text, as: UTF8.self)
             }
             guard rest.popFirst() == formatVersion, let status = number(), (100...999).contains(status),
                 let count = number()

@@ -101,7 +101,13 @@ struct IdempotencyKeyFieldTests {
             }
             if random.next() % 2 == 0 { line += "\"" }
             let reader = random.next() % 2 == 0 ? strict : lenient
-            guard let key = try? reader.key(in: [line]) else { continue }
+            let found = try? reader.key(in: [line])
+            // What is plain is read by a short cut, and after a space by the parser.
+            guard (try? reader.key(in: [" " + line])) == found else {
+                Issue.record("a space in front makes a difference: \(line.debugDescription)")
+                return
+            }
+            guard let key = found else { continue }
             read += 1
             guard let value = IdempotencyKeyField.value(of: key), try strict.key(in: [value]) == key else {
                 Issue.record("a key was read that cannot be written: \(line.debugDescription)")
