@@ -22,6 +22,9 @@ public struct AdmittedRequest: Sendable {
     /// The response to a request whose body is over ``maximumRequestBody``.
     public var contentTooLarge: HTTPAnswer { rules.problem(.contentTooLarge) }
 
+    /// The response to a request whose body was cut off: shorter than its `Content-Length`.
+    public var contentIncomplete: HTTPAnswer { rules.problem(.contentIncomplete) }
+
     init(rules: HTTPIdempotency, request: IdempotentRequest, key: IdempotencyKey) {
         self.rules = rules
         self.request = request
@@ -70,16 +73,21 @@ public struct AdmittedRequest: Sendable {
         /// Whether the handler has had a response in this call.
         var hasResponded = false
         var isProtected = false
-        var hasThrown = false
+        /// Whether the handler threw an error of another key's, or of no run at all.
+        var isForeign = false
         do {
             let outcome = try await rules.interceptor.outcome(
                 of: HTTPResult.self,
                 key: key,
                 fingerprint: fingerprint
             ) { execution in
-                hasThrown = true
-                let response = try await handler(execution)
-                hasThrown = false
+                let response: HandlerResponse<Void>
+                do {
+                    response = try await handler(execution)
+                } catch {
+                    if let error = error as? IdempotencyError { isForeign = !execution.isOwn(error) }
+                    throw error
+                }
                 hasResponded = true
                 isProtected = execution.token != nil
                 switch rules.policy.disposition(response.status, response.fields) {
@@ -95,9 +103,7 @@ public struct AdmittedRequest: Sendable {
         } catch let error as IdempotencyError {
             // It happened, and there is nothing that a retry could be told later: the client had better know.
             if error.code == .resultNotSaved, hasResponded { return .ran((), adding: []) }
-            // Of a handler's own errors only a step's are about this key.
-            if hasThrown, error.code != .leaseLost, error.code != .resultNotSaved { throw error }
-            guard let problem = ProblemKind(error.code) else { throw error }
+            guard !isForeign, let problem = ProblemKind(error.code) else { throw error }
             return .answered(answer(problem))
         }
     }

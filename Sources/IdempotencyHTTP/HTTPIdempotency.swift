@@ -28,11 +28,14 @@ public struct HTTPIdempotency: Sendable {
         let policy: HTTPIdempotencyPolicy
         let keyField: IdempotencyKeyField
         let lifetimeFields: [HeaderField]
+        /// In lower case: case does not count (RFC 9110, section 8.4.1).
+        let contentCodings: Set<String>
 
         init(_ interceptor: IdempotencyInterceptor, _ policy: HTTPIdempotencyPolicy) {
             self.interceptor = interceptor
             self.policy = policy
             keyField = IdempotencyKeyField(acceptsBareKeys: policy.acceptsBareKeys)
+            contentCodings = Set(policy.contentCodings.map { $0.lowercased() })
             let seconds = max(1, interceptor.policy.retention.components.seconds)
             lifetimeFields = [HeaderField(HTTPIdempotency.lifetimeFieldName, String(seconds))]
         }
@@ -66,7 +69,7 @@ public struct HTTPIdempotency: Sendable {
     ///   - request: The request.
     ///   - principal: Who sent it, as authenticated: one and the same text for each of the sender's requests. Asked only if the
     ///     request has a key; what it throws is thrown on, so that authorisation comes before any replay.
-    /// - Throws: What `principal` throws; `IdempotencyError` with `invalidKey` if the route is empty or too long to be a scope.
+    /// - Throws: What `principal` throws; `IdempotencyError` with `invalidKey` if the route is empty or holds control characters.
     public func admit(
         _ request: IdempotentRequest,
         principal: nonisolated(nonsending) (IdempotentRequest) async throws -> String?
@@ -103,11 +106,11 @@ public struct HTTPIdempotency: Sendable {
         let codings = request.values(of: "Content-Encoding").lazy.flatMap { $0.split(separator: ",") }
             .map { $0.trimmingSpaces().lowercased() }
             .filter { !$0.isEmpty }
-        guard codings.allSatisfy({ storage.policy.contentCodings.contains($0) }) else {
+        guard codings.allSatisfy({ storage.contentCodings.contains($0) }) else {
             // RFC 9110, section 15.5.16: what would have been accepted.
             let accepted = HeaderField(
                 "Accept-Encoding",
-                storage.policy.contentCodings.sorted().joined(separator: ", ")
+                storage.contentCodings.sorted().joined(separator: ", ")
             )
             return problem(.contentEncodingUnknown, adding: [accepted])
         }

@@ -14,14 +14,14 @@ extension Engine {
             run.withState { $0.leave() }
             flights.handOver(run)
             events.report(.leaseLost, run.key, nil, attempt: run.attempt, duration: elapsed(run))
-            if !isObserving { throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec)) }
+            if !isObserving { throw IdempotencyError.leaseLost(AttachedResult(value: value, codec: codec), of: run) }
         case .failed(let error):
             // Never released: the effect has happened. Whoever leads next finds a claim that still holds, and waits.
             run.withState { $0.leave() }
             flights.handOver(run)
             reportUnsaved(run, error)
             if !isObserving {
-                throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), cause: error)
+                throw IdempotencyError.resultNotSaved(AttachedResult(value: value, codec: codec), of: run, cause: error)
             }
         }
     }
@@ -35,7 +35,7 @@ extension Engine {
     func concludeFailure(_ run: Run, _ error: any Error, _ failures: [any FinalFailure.Type]) async -> any Error {
         let lapsePolicy = run.withState { $0.stored?.record.lapsePolicy } ?? run.call.policy.lapse.recorded
         let (event, thrown) = classify(error, lapsePolicy, run.call.policy, failures)
-        if (error as? IdempotencyError)?.code == .resultNotSaved {
+        if let error = error as? IdempotencyError, error.code == .resultNotSaved, error.claimant == run.claimant {
             // A step's effect happened and could not be recorded: as for a result, nothing is released.
             run.withState { $0.leave() }
             flights.handOver(run)
@@ -63,7 +63,7 @@ extension Engine {
             if !isGivenUp { writeLater(run, event) }
             flights.handOver(run)
             reportUnsaved(run, cause)
-            return isGivenUp ? IdempotencyError.resultNotSaved(nil, cause: thrown) : thrown
+            return isGivenUp ? IdempotencyError.resultNotSaved(of: run, cause: thrown) : thrown
         }
     }
 

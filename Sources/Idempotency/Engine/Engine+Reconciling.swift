@@ -48,7 +48,7 @@ extension Engine {
             case .run, .reconcile, .exhaust: return nil
             }
         case .lost, .ended, .refused:
-            throw IdempotencyError.leaseLost(nil)
+            throw IdempotencyError.leaseLost(of: run)
         case .failed(let error):
             throw IdempotencyError.findingNotSaved(error)
         }

@@ -5,11 +5,11 @@ extension Engine {
         // A reply may take longer than the lease that it grants: then it says nothing about now.
         for _ in 1...3 {
             let (phase, leaseEnd) = run.withState { ($0.phase, $0.leaseEnd) }
-            guard phase == .held else { throw IdempotencyError.leaseLost(nil) }
+            guard phase == .held else { throw IdempotencyError.leaseLost(of: run) }
             if runtime.time.now() < leaseEnd { return }
             switch await writer.write(.renew, of: run, .twice) {
             case .written: break
-            case .lost, .ended, .refused: throw IdempotencyError.leaseLost(nil)
+            case .lost, .ended, .refused: throw IdempotencyError.leaseLost(of: run)
             case .failed(let error): throw IdempotencyError.leaseUncertain(error)
             }
         }
@@ -33,10 +33,10 @@ extension Engine {
         switch await writer.write(.checkpoint(Checkpoint(name: name, value: value)), of: run, .untilLeaseEnds) {
         case .written: return
         case .lost, .ended, .refused:
-            throw IdempotencyError.leaseLost(nil)
+            throw IdempotencyError.leaseLost(of: run)
         case .failed(let error):
             // Without the value: it is the step's, and the caller would take it for the operation's.
-            throw IdempotencyError.resultNotSaved(nil, cause: error)
+            throw IdempotencyError.resultNotSaved(of: run, cause: error)
         }
     }
 }

@@ -22,6 +22,11 @@ public struct IdempotentExecution: Sendable {
 
     private var run: Run? { protected?.run }
 
+    /// Whether an error that the handler throws is one of this run's own, and not of a call that the handler made with another key.
+    package func isOwn(_ error: IdempotencyError) -> Bool {
+        error.claimant != nil && error.claimant == run?.claimant
+    }
+
     /// The key that is being run.
     public var key: IdempotencyKey {
         switch context {

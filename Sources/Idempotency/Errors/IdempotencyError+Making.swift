@@ -127,22 +127,28 @@ extension IdempotencyError {
         IdempotencyError(.revoked, "This key was revoked before it ran. Nothing ran; use a new key if it is to run.")
     }
 
-    static func leaseLost(_ attached: AttachedResult?) -> IdempotencyError {
+    static func leaseLost(_ attached: AttachedResult? = nil, of run: Run?) -> IdempotencyError {
         IdempotencyError(
             .leaseLost,
             "The handler outlived its lease, and the key is another's or its record is gone. Its effect may have happened "
                 + "twice unless a fencing token or a transaction stopped it; lengthen the lease or maximumRunTime.",
-            attachedResult: attached
+            attachedResult: attached,
+            claimant: run?.claimant
         )
     }
 
-    static func resultNotSaved(_ attached: AttachedResult?, cause: any Error) -> IdempotencyError {
+    static func resultNotSaved(
+        _ attached: AttachedResult? = nil,
+        of run: Run?,
+        cause: any Error
+    ) -> IdempotencyError {
         IdempotencyError(
             .resultNotSaved,
             "The handler ran, but its outcome could not be recorded before its lease was over. The key is not released; "
                 + "when the lease ends, its lapse policy decides.",
             cause: cause,
-            attachedResult: attached
+            attachedResult: attached,
+            claimant: run?.claimant
         )
     }
 

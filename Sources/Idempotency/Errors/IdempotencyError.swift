@@ -22,18 +22,23 @@ public struct IdempotencyError: Error, Sendable {
     /// The handler's encoded result, when the handler ran to its end but its result could not be recorded.
     let attachedResult: AttachedResult?
 
+    /// The claim that a run's error is about: a handler may throw one that it got from another key's call.
+    let claimant: Claimant?
+
     init(
         _ code: Code,
         _ message: String,
         cause: (any Error)? = nil,
         remaining: Duration? = nil,
-        attachedResult: AttachedResult? = nil
+        attachedResult: AttachedResult? = nil,
+        claimant: Claimant? = nil
     ) {
         self.code = code
         self.message = message
         self.cause = cause
         self.remaining = remaining
         self.attachedResult = attachedResult
+        self.claimant = claimant
     }
 
     /// An error of a store adapter, for people who write one.

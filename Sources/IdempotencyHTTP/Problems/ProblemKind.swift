@@ -6,6 +6,7 @@ enum ProblemKind: String, CaseIterable {
     case keyMissing = "key-missing"
     case keyMalformed = "key-malformed"
     case principalMissing = "principal-missing"
+    case contentIncomplete = "content-incomplete"
     case contentTooLarge = "content-too-large"
     case contentEncodingUnknown = "content-encoding-unknown"
     case keyReused = "key-reused"
@@ -23,7 +24,7 @@ enum ProblemKind: String, CaseIterable {
     /// Sections 2.6 and 2.7 of the draft for 400, 409 and 422; RFC 9110 for the others.
     var status: Int {
         switch self {
-        case .keyMissing, .keyMalformed: 400
+        case .keyMissing, .keyMalformed, .contentIncomplete: 400
         case .principalMissing: 403
         case .inProgress, .outcomeUnknown, .responseNotKept, .attemptsExhausted, .revoked, .failed: 409
         case .contentTooLarge: 413
@@ -39,6 +40,7 @@ enum ProblemKind: String, CaseIterable {
         case .keyMissing: "Idempotency-Key is missing"
         case .keyMalformed: "Idempotency-Key is malformed"
         case .principalMissing: "The sender is not known"
+        case .contentIncomplete: "The body is incomplete"
         case .contentTooLarge: "The body is too large"
         case .contentEncodingUnknown: "The body's encoding is not known"
         case .keyReused: "Idempotency-Key was used for another request"
@@ -66,6 +68,8 @@ enum ProblemKind: String, CaseIterable {
         case .principalMissing:
             "This operation remembers requests by who sent them, and nobody is known to have sent this one. Authenticate, and send "
                 + "it again. Nothing was done."
+        case .contentIncomplete:
+            "The body is shorter than Content-Length says. Send all of it, with the same key. Nothing was done."
         case .contentTooLarge:
             "The body is larger than this operation takes. Nothing was done."
         case .contentEncodingUnknown:

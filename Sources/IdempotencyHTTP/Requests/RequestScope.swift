@@ -6,12 +6,15 @@ enum RequestScope {
     /// What texts begin with that stand for others: those that are too long for a key, or hold what no key may hold.
     private static let digestPrefix = "sha256 "
 
+    /// The longest operation, escaped as a scope's text has it, beside which any principal has room: as a digest, if need be.
+    private static let maximumOperation = 255 - ";principal=".utf8.count - digestPrefix.utf8.count - 64
+
     /// The operation is the method and the route, so that there are as many as a service has routes.
     static func scope(
         of request: IdempotentRequest,
         principal: String?
     ) throws(IdempotencyError) -> IdempotencyScope {
-        let operation = "\(request.method) \(request.route)"
+        let operation = operation(of: request)
         guard let principal, !principal.isEmpty else { return try IdempotencyScope(operation) }
         if !principal.hasPrefix(digestPrefix),
             let scope = try? IdempotencyScope(operation, principal: principal)
@@ -21,22 +24,61 @@ enum RequestScope {
         return try IdempotencyScope(operation, principal: digest(of: [principal]))
     }
 
+    /// A route that is too long is known by its digest; whether it is, does not depend on who asks.
+    private static func operation(of request: IdempotentRequest) -> String {
+        let operation = "\(request.method) \(request.route)"
+        // Each of the bytes that are escaped becomes three.
+        if 3 * operation.utf8.count <= maximumOperation { return operation }
+        let length = operation.utf8.reduce(0) { $0 + ("%/;=".utf8.contains($1) ? 3 : 1) }
+        return length <= maximumOperation ? operation : "\(request.method) \(digest(of: [request.route]))"
+    }
+
     /// The client's key; with the path, where the route leaves that open: one key on two paths is two operations.
     static func key(
         _ key: String,
         of request: IdempotentRequest,
         in scope: IdempotencyScope
     ) throws(IdempotencyError) -> IdempotencyKey {
-        let isWholePath = request.path == request.route || normalized(request.path) == normalized(request.route)
-        let parts = isWholePath ? [key] : [key, normalized(request.path)]
+        let parts = isWholePath(request) ? [key] : [key, normalized(request.path)]
         if !key.hasPrefix(digestPrefix), let key = try? IdempotencyKey(scope: scope, composing: parts) { return key }
         return try IdempotencyKey(scope: scope, value: digest(of: parts))
     }
 
-    /// Without empty segments, of which routers take no notice.
-    private static func normalized(_ path: String) -> String {
-        "/" + path.split(separator: "/").joined(separator: "/")
+    /// Whether the route says all of the path. Routers differ in what they take for the same: this one takes all of it, as the
+    /// router has matched the two already.
+    private static func isWholePath(_ request: IdempotentRequest) -> Bool {
+        request.path == request.route
+            || normalized(request.path).lowercased() == normalized(request.route).lowercased()
     }
+
+    /// Without empty segments, of which routers take no notice, and with what needs no encoding as it is (RFC 3986,
+    /// section 6.2.2.2).
+    private static func normalized(_ path: String) -> String {
+        "/" + path.utf8.split(separator: UInt8(ascii: "/")).map(decodingUnreserved).joined(separator: "/")
+    }
+
+    private static func decodingUnreserved(_ segment: Substring.UTF8View) -> String {
+        var bytes: [UInt8] = []
+        var rest = segment
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(2)
+            // `UInt8.init` would take a sign.
+            if byte == UInt8(ascii: "%"), digits.count == 2, digits.first != UInt8(ascii: "+"),
+                let decoded = UInt8(Substring(digits), radix: 16),
+                isLetter(decoded) || isDigit(decoded) || "-._~".utf8.contains(decoded)
+            {
+                bytes.append(decoded)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     private static func digest(of texts: [String]) -> String {
         var hash = SHA256()

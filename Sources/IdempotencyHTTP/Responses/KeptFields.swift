@@ -11,7 +11,7 @@ public struct KeptFields: Sendable {
         ]
     )
 
-    /// What belongs to one connection, one moment or one person's session.
+    /// What belongs to one connection, one moment or one person's session, and what the rules say themselves.
     private static let neverKept: Set<String> = [
         // https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
         "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
@@ -23,6 +23,8 @@ public struct KeptFields: Sendable {
         "cookie", "set-cookie", "set-cookie2",
         // Made anew for each response.
         "age", "content-length", "date",
+        // The rules' own.
+        "idempotent-replayed", "idempotency-key-lifetime",
     ]
 
     private let names: Set<String>
@@ -35,7 +37,7 @@ public struct KeptFields: Sendable {
     ///
     /// - Parameter names: The names; case does not count.
     /// - Throws: `IdempotencyError` with `invalidPolicy` for a field that must not be repeated: of a connection
-    ///   (RFC 9110, section 7.6.1), credentials and challenges, cookies, `Age`, `Content-Length`, `Date`.
+    ///   (RFC 9110, section 7.6.1), credentials and challenges, cookies, `Age`, `Content-Length`, `Date`, and the rules' own.
     public init(_ names: some Sequence<String>) throws(IdempotencyError) {
         var kept: Set<String> = []
         for name in names {

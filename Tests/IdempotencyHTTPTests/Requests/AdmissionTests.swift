@@ -149,7 +149,7 @@ struct AdmissionTests {
 
     @Test("An unknown content coding is 415, and says which are known")
     func contentCodings() async throws {
-        let service = try Service { $0.contentCodings = ["gzip", "identity"] }
+        let service = try Service { $0.contentCodings = ["GZip", "identity"] }
         for coding in ["rot13", "gzip, rot13", "gzip, , identity,", ", "] {
             let answer = try await service.send(
                 key: "k\(coding.count)",
@@ -205,6 +205,50 @@ struct AdmissionTests {
         ]
         #expect(Set(bodies).count == bodies.count)
         #expect(service.runs == bodies.count)
+    }
+
+    @Test(
+        "A path that is only written otherwise than its route is the same operation: another request of it is 422, and never a second run",
+        arguments: ["/Payments", "/payments/", "//payments", "/p%61yments", "/%50AYMENTS"]
+    )
+    func samePath(_ path: String) async throws {
+        let service = try Service()
+        #expect(try await service.send(key: "k").status == 201)
+        #expect(try await service.send(key: "k", target: path).status == 422)
+        #expect(service.runs == 1)
+    }
+
+    @Test("Segments of a path that differ are operations that differ, however they are written")
+    func otherPaths() async throws {
+        let service = try Service()
+        let paths = [
+            "/payments/a", "/payments/A", "/payments/a%2Fb", "/payments/a/b", "/payments/%", "/payments/%2",
+            "/payments/%+1",
+        ]
+        for path in paths {
+            #expect(try await service.send(key: "k", target: path, route: "/payments/{id}").status == 201, "\(path)")
+        }
+        // `%61` is an `a`, needlessly encoded (RFC 3986, section 2.3).
+        #expect(try await service.send(key: "k", target: "/payments/%61", route: "/payments/{id}").status == 422)
+        #expect(service.runs == paths.count)
+    }
+
+    @Test("However long a route is, each principal has its keys", arguments: [57, 58, 100, 173, 174, 200, 255, 5000])
+    func longRoutes(length: Int) async throws {
+        let service = try Service()
+        let principals = ["alice", String(repeating: "p", count: 73), String(repeating: "/", count: 100), "line\nfeed"]
+        for separator in ["/", "x"] {
+            let route = "/" + String(repeating: separator, count: length - 1)
+            for principal in principals {
+                func send() async throws -> Service.Received {
+                    try await service.send(key: separator, target: route, route: route, principal: principal)
+                }
+                let first = try await send()
+                #expect(first.status == 201 && !first.isReplay)
+                #expect(try await send().isReplay)
+            }
+        }
+        #expect(service.runs == 2 * principals.count)
     }
 
     @Test("A key and a path cannot be shifted into each other, and odd keys hit only themselves")

@@ -57,7 +57,10 @@ struct ReplyTests {
         }
         let replay = try await service.send(key: "k")
         #expect(replay.values(of: "X-Payment") == ["17"] && replay.values(of: "Location") == ["/"])
-        for name in ["Set-Cookie", "DATE", "connection", "Authorization", "Content-Length", "transfer-encoding"] {
+        for name in [
+            "Set-Cookie", "DATE", "connection", "Authorization", "Content-Length", "transfer-encoding",
+            "Idempotent-Replayed", "idempotency-key-lifetime",
+        ] {
             let error = #expect(throws: IdempotencyError.self) { try KeptFields([name]) }
             #expect(error?.code == .invalidPolicy)
         }
@@ -207,6 +210,28 @@ struct ReplyTests {
         #expect(error?.code == .fingerprintMismatch)
         #expect(try await service.send(key: "k").status == 201)
         #expect(service.runs == 3)
+    }
+
+    @Test(
+        "A result of another key's that could not be kept is an error of the handler's: thrown on, and a retry runs again"
+    )
+    func unsavedResultOfAnotherKey() async throws {
+        let service = try Service()
+        let store = FaultInjectingStore(InMemoryIdempotencyStore())
+        let other = IdempotencyInterceptor(store: store, policy: try OperationPolicy(lease: .seconds(1)))
+        let inner = try IdempotencyKey(operation: "inner", value: "1")
+        let error = await #expect(throws: IdempotencyError.self) {
+            try await service.send(key: "k") { _ in
+                _ = try await other.idempotent(key: inner) { _ in
+                    store.isDown = true
+                    return 1
+                }
+                return text(200)
+            }
+        }
+        #expect(error?.code == .resultNotSaved)
+        #expect(try await service.send(key: "k").status == 201)
+        #expect(service.runs == 2)
     }
 
     @Test("A stream, and a body over the limit, leave a tombstone: they are answered once, and never run again")

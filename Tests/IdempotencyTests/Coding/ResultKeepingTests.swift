@@ -122,10 +122,10 @@ struct ResultKeepingTests {
     @Test("An error hands out the result that it carries, in the handler's type only")
     func attached() throws {
         let kept = ResultKeeping.keep(Receipt(id: 7), with: json, limit: 100)
-        let error = IdempotencyError.leaseLost(AttachedResult(value: kept, codec: json))
+        let error = IdempotencyError.leaseLost(AttachedResult(value: kept, codec: json), of: nil)
         #expect(try error.result(as: Receipt.self) == Receipt(id: 7))
         #expect(throws: IdempotencyError.self) { try error.result(as: [UInt8].self) }
-        #expect(try IdempotencyError.leaseLost(nil).result(as: Receipt.self) == nil)
+        #expect(try IdempotencyError.leaseLost(of: nil).result(as: Receipt.self) == nil)
         #expect(try IdempotencyError.contention.result(as: Receipt.self) == nil)
     }
 }

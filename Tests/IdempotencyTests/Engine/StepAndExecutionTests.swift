@@ -1,3 +1,4 @@
+import IdempotencyInMemory
 import IdempotencyTesting
 import Testing
 
@@ -99,6 +100,21 @@ struct StepAndExecutionTests {
         node.clock.advance(by: .seconds(31))
         #expect(await refusal { _ = try await task.value } == .resultNotSaved)
         #expect(try #require(await node.memory.load(key())).record.isPending)
+    }
+
+    @Test("What an inner call could not save is a failure like any other: the outer key is free to run again")
+    func unsavedInnerResult() async throws {
+        let outer = Node()
+        let store = FaultInjectingStore(InMemoryIdempotencyStore())
+        let inner = IdempotencyInterceptor(store: store, policy: try OperationPolicy(lease: .seconds(1)))
+        let task = outer.interceptor.start(key()) { _ in
+            try await inner.idempotent(key: IdempotencyKey(operation: "inner", value: "1")) { _ in
+                store.isDown = true
+                return "inner"
+            }
+        }
+        #expect(await refusal { _ = try await task.value } == .resultNotSaved)
+        #expect(try await outer.interceptor.idempotent(key: key()) { _ in "again" } == "again")
     }
 
     @Test("No step is begun past the lease without asking the store")

@@ -48,7 +48,10 @@ struct RedactionTests {
                 ]
             }
             subjects.append(
-                ("error", IdempotencyError.leaseLost(AttachedResult(value: value, codec: JSONIdempotencyCodec())))
+                (
+                    "error",
+                    IdempotencyError.leaseLost(AttachedResult(value: value, codec: JSONIdempotencyCodec()), of: nil)
+                )
             )
             let cause = IdempotencyError(code: .brokenStore, message: "m", cause: Careless(text: payload))
             subjects.append(("error with a cause", cause))

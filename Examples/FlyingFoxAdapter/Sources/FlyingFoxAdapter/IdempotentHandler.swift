@@ -37,11 +37,15 @@ struct IdempotentHandler: HTTPHandler {
             var request = request
             request.setBodyData(Data(body))
             let reply = try await admitted.respond(body: body, task: .own) { [request] execution in
-                var response = try await handler(request, execution)
-                return try await HandlerResponse(collecting: &response, upTo: admitted.maximumKeptBody)
+                let response = try await handler(request, execution)
+                return await HandlerResponse(collecting: response, upTo: admitted.maximumKeptBody)
             }
             switch reply {
-            case .ran(let response, let added): return response.adding(added)
+            case .ran(var response, let added):
+                // What a handler passes on from a service behind it is about another key.
+                response.headers.removeValue(HTTPHeader(HTTPIdempotency.replayedField.name))
+                response.headers.removeValue(HTTPHeader(HTTPIdempotency.lifetimeFieldName))
+                return response.adding(added)
             case .answered(let answer): return HTTPResponse(answer)
             }
         }
@@ -63,15 +67,20 @@ extension HTTPBodySequence {
 
 extension HandlerResponse<HTTPResponse> {
     /// Collects the body if its length is known and not over a limit; a stream and a web socket are passed on as they are.
-    fileprivate init(collecting response: inout HTTPResponse, upTo limit: Int) async throws {
-        var body: [UInt8]?
+    fileprivate init(collecting response: HTTPResponse, upTo limit: Int) async {
+        var (sent, body): (HTTPResponse, [UInt8]?) = (response, nil)
         if case .httpBody(let sequence) = response.payload, let count = sequence.count, count <= limit {
-            let data = try await response.bodyData
-            response.payload = .httpBody(HTTPBodySequence(data: data))
-            body = Array(data)
+            do {
+                let data = try await response.bodyData
+                sent.payload = .httpBody(HTTPBodySequence(data: data))
+                body = Array(data)
+            } catch {
+                // The handler has run, and a retry must not run it again for want of its body.
+                sent = HTTPResponse(statusCode: .internalServerError)
+            }
         }
         let fields = response.headers.map { HeaderField($0.key.rawValue, $0.value) }
-        self.init(response, status: response.statusCode.code, fields: fields, body: body)
+        self.init(sent, status: response.statusCode.code, fields: fields, body: body)
     }
 }
 

@@ -4,6 +4,7 @@ import Foundation
 import Idempotency
 import IdempotencyHTTP
 import IdempotencyInMemory
+import Synchronization
 import Testing
 
 @testable import FlyingFoxAdapter
@@ -80,6 +81,40 @@ struct IdempotentHandlerTests {
         )
         #expect(!text.hasPrefix("HTTP/1.1 201"))
         #expect(await payments.charges == 0)
+        await server.stop()
+    }
+
+    @Test("A response whose body cannot be read is answered once, and never run again")
+    func unreadableBody() async throws {
+        let runs = Mutex(0)
+        let handler = IdempotentHandler(rules: rules, route: "/payments", principal: { _ in "alice" }) { _, _ in
+            runs.withLock { $0 += 1 }
+            let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+            try Data("receipt".utf8).write(to: file)
+            let body = try HTTPBodySequence(file: file)
+            try FileManager.default.removeItem(at: file)
+            return HTTPResponse(statusCode: .created, body: body)
+        }
+        let server = try await Server(handler)
+        #expect(try await server.response(key: "order-7", body: "{}").status == 500)
+        let retry = try await server.response(key: "order-7", body: "{}")
+        #expect(retry.status == 409 && retry.body.contains("response-not-kept"))
+        #expect(runs.withLock { $0 } == 1)
+        await server.stop()
+    }
+
+    @Test("What the handler says of another service's key is not passed on as if it were about this one")
+    func fieldsOfTheRules() async throws {
+        let handler = IdempotentHandler(rules: rules, route: "/payments", principal: { _ in "alice" }) { _, _ in
+            HTTPResponse(
+                statusCode: .created,
+                headers: [HTTPHeader("Idempotent-Replayed"): "true", HTTPHeader("Idempotency-Key-Lifetime"): "60"]
+            )
+        }
+        let server = try await Server(handler)
+        let first = try await server.response(key: "order-7", body: "{}")
+        #expect(!first.isReplay && !first.head.contains("Lifetime: 60"))
+        #expect(first.head.contains("\r\nIdempotency-Key-Lifetime: 86400"))
         await server.stop()
     }
 

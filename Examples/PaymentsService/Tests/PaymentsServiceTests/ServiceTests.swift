@@ -56,6 +56,9 @@ struct ServiceTests {
             #expect(try JSONDecoder().decode(Client.Receipt.self, from: Data(receipt.body)).order == "A-1")
             #expect(try await client.get(location, user: "bob").status == 404)
             #expect(try await client.get(location).status == 401)
+            for number in [0, 2, Int.max, Int.min] {
+                #expect(try await client.get("\(server.address)/payments/\(number)", user: "alice").status == 404)
+            }
         }
     }
 

@@ -21,6 +21,9 @@ internal import NIOCore
 @available(Idempotency 0.1, *)
 public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
     /// Who sent a request, as authenticated: one and the same text for each of the sender's requests. `nil`: nobody knows.
+    ///
+    /// It must not read the body, which can be read once: what needs it, such as a signature's check, collects it in a middleware
+    /// before this one (`Request.collectBody(upTo:)`).
     public typealias Principal = @Sendable (Request, Context) async throws -> String?
 
     /// What comes next, up to the handler. It is handed over to another task and not shared: the middleware does nothing with it
@@ -99,14 +102,7 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch is NIOTooManyBytesError {
             return Response(admitted.contentTooLarge)
         }
-        // Where a stream just ends, as over HTTP/2, a request that was cut off must not run as a shorter one. What was decoded
-        // on the way has another length than it says.
-        let head = admitted.request
-        if let announced = head.values(of: "Content-Length").first.flatMap({ Int($0) }), body.readableBytes < announced,
-            head.values(of: "Content-Encoding").isEmpty
-        {
-            throw HTTPError(.badRequest, message: "The body is shorter than Content-Length says. Nothing was done.")
-        }
+        if isCutOff(body, of: admitted.request) { return Response(admitted.contentIncomplete) }
         let reply = try await admitted.respond(body: body.readableBytesView) { [request] execution in
             var context = context
             attach(&context, execution)
@@ -123,6 +119,15 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         }
     }
 
+    /// Whether a body is shorter than it was said to be. Where a stream just ends, as over HTTP/2, a request that was cut off must
+    /// not run as a shorter one. What is encoded may have been decoded on the way, and have any length.
+    private func isCutOff(_ body: ByteBuffer, of request: IdempotentRequest) -> Bool {
+        guard let announced = request.values(of: "Content-Length").first.flatMap({ Int($0) }),
+            body.readableBytes < announced
+        else { return false }
+        return request.values(of: "Content-Encoding").allSatisfy { $0.lowercased() == "identity" }
+    }
+
     /// The handler's response, from a task that nobody cancels.
     private func uncancelled(
         _ request: Request,
@@ -130,12 +135,14 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
         _ next: Next,
         upTo limit: Int
     ) async throws -> HandlerResponse<Response> {
+        let hasRoute = context.endpointPath != nil
         let handler: @Sendable () async throws -> HandlerResponse<Response> = {
             let response: Response
             do {
                 response = try await next.respond(request, context)
-            } catch let error as any HTTPResponseError where context.endpointPath != "NotFound" {
-                // That there is no such route is no answer of a handler's: there may be one tomorrow.
+            } catch let error as any HTTPResponseError where hasRoute || context.endpointPath != "NotFound" {
+                // That there is no such route is no answer of a handler's: there may be one tomorrow. A handler may set the
+                // name as well, with a file that there is not.
                 response = try error.response(from: request, context: context)
             }
             // Here too nobody is to be cancelled: a body that is cut off would be kept as a shorter one.

@@ -90,18 +90,23 @@ struct ConnectionTests {
         let context = PaymentsContext(
             source: ApplicationRequestContextSource(channel: NIOAsyncTestingChannel(), logger: Logger(label: "test"))
         )
-        let fields: HTTPFields = [.contentLength: "13", HTTPField.Name(IdempotencyKeyField.name)!: "\"k\""]
-        func send(_ body: String) async throws -> Response {
+        func send(_ body: String, encoding: String? = nil) async throws -> Response {
+            var fields: HTTPFields = [.contentLength: "13", HTTPField.Name(IdempotencyKeyField.name)!: "\"k\""]
+            fields[.contentEncoding] = encoding
             let head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/payments", headerFields: fields)
             let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
             return try await middleware.handle(request, context: context) { request, _ in
                 Response(status: .created, body: ResponseBody(byteBuffer: try await request.body.collect(upTo: 100)))
             }
         }
-        let error = await #expect(throws: HTTPError.self) { try await send(#"{"amount":1"#) }
-        #expect(error?.status == .badRequest)
+        for encoding in [nil, "identity", "Identity"] {
+            let cut = try await send(#"{"amount":1"#, encoding: encoding)
+            #expect(cut.status == .badRequest && cut.headers[.contentType] == "application/problem+json")
+        }
         #expect(try await RecordAdministration(store: payments.store).list(RecordQuery()).records.isEmpty)
         #expect(try await send(#"{"amount":12}"#).status == .created)
+        // Decoded on the way, it has another length than it says.
+        #expect(try await send("{}", encoding: "gzip").status == .unprocessableContent)
     }
 
     @Test("A request that comes byte by byte is one request")

@@ -4,6 +4,7 @@ import IdempotencyHTTP
 import IdempotencyHummingbird
 import NIOCore
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @Suite("Replies over a socket", .timeLimit(.minutes(3)))
@@ -205,6 +206,27 @@ struct RepliesTests {
             let answers = [try await send(port, "/none", key: "k"), try await send(port, "/none", key: "k")]
             #expect(answers.map(\.status) == [404, 404])
             #expect(!answers[1].isReplay)
+        }
+    }
+
+    @Test("A file that the handler does not find is the handler's 404, and is kept")
+    func missingFile() async throws {
+        let payments = Payments()
+        let router = Router(context: PaymentsContext.self)
+        let runs = Mutex(0)
+        router.group()
+            .add(middleware: IdempotencyMiddleware(payments.rules) { _, _ in "alice" })
+            .post("receipts") { _, context -> Response in
+                runs.withLock { $0 += 1 }
+                return Response(status: .ok, body: try await FileIO().loadFile(path: "/no/such/file", context: context))
+            }
+        try await withServer(router) { port in
+            let answers = [
+                try await send(port, "/receipts", key: "k"), try await send(port, "/receipts", key: "k"),
+            ]
+            #expect(answers.map(\.status) == [404, 404])
+            #expect(answers[1].isReplay)
+            #expect(runs.withLock { $0 } == 1)
         }
     }
 

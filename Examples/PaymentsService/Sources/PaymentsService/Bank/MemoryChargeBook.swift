@@ -18,7 +18,8 @@ actor MemoryChargeBook: ChargeBook {
     }
 
     func charge(_ number: Int) -> Charge? {
-        charges.indices.contains(number - 1) ? charges[number - 1] : nil
+        guard number >= 1, number <= charges.count else { return nil }
+        return charges[number - 1]
     }
 
     func charges(on side: Side, limit: Int) -> Charges {
