@@ -105,11 +105,11 @@ struct IdempotentHandlerTests {
 
     @Test("What the handler says of another service's key is not passed on as if it were about this one")
     func fieldsOfTheRules() async throws {
+        let headers: HTTPHeaders = [
+            HTTPHeader("Idempotent-Replayed"): "true", HTTPHeader("Idempotency-Key-Lifetime"): "60",
+        ]
         let handler = IdempotentHandler(rules: rules, route: "/payments", principal: { _ in "alice" }) { _, _ in
-            HTTPResponse(
-                statusCode: .created,
-                headers: [HTTPHeader("Idempotent-Replayed"): "true", HTTPHeader("Idempotency-Key-Lifetime"): "60"]
-            )
+            HTTPResponse(statusCode: .created, headers: headers)
         }
         let server = try await Server(handler)
         let first = try await server.response(key: "order-7", body: "{}")
