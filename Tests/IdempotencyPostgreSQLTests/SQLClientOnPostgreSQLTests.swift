@@ -43,9 +43,11 @@ struct SQLClientOnPostgreSQLTests {
         try connection.run("UPDATE \(table.quoted) SET expires_at = 1; BEGIN; SELECT 1 FROM \(table.quoted) FOR UPDATE")
         // Its statement has begun, and waits for the row.
         let claim = Task { try await store.checkAndSet(key, expecting: nil, .write(record)) }
+        // Seen from outside of the transaction: within it, the server shows the first look's activity again and again.
+        let observer = try RawConnection()
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\(table.name)%'"
-        while try connection.run(waiting) == [["0"]] { try await Task.sleep(for: .milliseconds(5)) }
+        while try observer.run(waiting) == [["0"]] { try await Task.sleep(for: .milliseconds(5)) }
         let sequence = SQLSchema(table: table, dialect: .postgreSQL).versionSequence
         let drawn = try connection.run(
             "UPDATE \(table.quoted) SET version = nextval('\(sequence)') RETURNING version; "

@@ -63,6 +63,7 @@ struct HTTPBenchmark {
         }
         router.post("plain", use: charge)
         router.post("slow", use: slow)
+        router.group().add(middleware: BareMiddleware()).post("bare", use: charge)
         router.group()
             .add(
                 middleware: IdempotencyMiddleware(HTTPIdempotency(interceptor: interceptor)) { request, _ in
@@ -97,6 +98,7 @@ struct HTTPBenchmark {
             let first = round * 1_000_000
             let loads = [
                 ("the route without it", await load(port, "/plain", firstKey: first)),
+                ("a middleware without rules", await load(port, "/bare", firstKey: first)),
                 ("first calls", await load(port, "/payments", firstKey: first)),
                 (
                     "replays",
@@ -125,7 +127,9 @@ struct HTTPBenchmark {
             let parts = zip(rates[name]!, rates[base]!).map { $0 / $1 }
             Figures.report("HTTP, \(name), of \(base)", median(parts), .part)
         }
+        part("a middleware without rules", "the route without it")
         part("first calls", "the route without it")
+        part("first calls", "a middleware without rules")
         part("replays", "the route without it")
         part("replays", "a handler of 200 µs without it")
         for name in ["first calls", "replays"] {
