@@ -94,7 +94,6 @@ struct HiredisClientTests {
         let client = try HiredisClient(server.address, options: options)
         _ = try await client.ask("PING")
         try server.control("pause")
-        let start = ContinuousClock.now
         let failures = Counter()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<100 {
@@ -102,7 +101,6 @@ struct HiredisClientTests {
             }
         }
         #expect(failures.value == 100)
-        #expect(start.duration(to: .now) < .seconds(20))
         try server.control("continue")
         var isBack = false
         for _ in 0..<200 where !isBack {

@@ -112,10 +112,10 @@ final class HiredisConnection {
             let isSent = try write()
             while let reply = try nextReply() { replies.append(reply) }
             if replies.count >= commands.count { return replies }
+            // Also where something comes all the time, but never its end.
+            if deadline.isOver { throw RedisFailure("the server did not reply in time", mayHaveRun: true) }
             var descriptor = pollfd(fd: socket, events: Int16(isSent ? POLLIN : POLLIN | POLLOUT), revents: 0)
-            if poll(&descriptor, 1, deadline.millisecondsLeft) == 0, deadline.isOver {
-                throw RedisFailure("the server did not reply in time", mayHaveRun: true)
-            }
+            _ = poll(&descriptor, 1, deadline.millisecondsLeft)
             if descriptor.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 { try read() }
         }
     }
