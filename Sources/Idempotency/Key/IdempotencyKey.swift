@@ -69,6 +69,9 @@ public struct IdempotencyKey: Sendable {
     private func withValue<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         storage.withUnsafeMutablePointers { body(UnsafeBufferPointer(start: $1, count: $0.pointee.count)) }
     }
+
+    /// The bytes of ``value``, for stores: it is made anew each time that it is asked for.
+    package func withValueBytes(_ body: (UnsafeBufferPointer<UInt8>) -> Void) { withValue(body) }
 }
 
 @available(Idempotency 0.1, *)

@@ -1,13 +1,18 @@
 /// Takes the parts of an encoded record one after the other, and never one that is not wholly there.
 @available(Idempotency 0.1, *)
 struct ByteReader {
-    private var rest: ArraySlice<UInt8>
+    private let all: [UInt8]
+    private var position: Int
+    private let end: Int
 
-    init(_ bytes: ArraySlice<UInt8>) {
-        rest = bytes
+    /// Reads the bytes of a range.
+    init(_ all: [UInt8], _ range: Range<Int>) {
+        self.all = all
+        position = range.lowerBound
+        end = range.upperBound
     }
 
-    var isAtEnd: Bool { rest.isEmpty }
+    var isAtEnd: Bool { position == end }
 
     static func corrupt(_ what: String) -> IdempotencyError {
         IdempotencyError(
@@ -18,19 +23,28 @@ struct ByteReader {
     }
 
     mutating func bytes(_ count: Int) throws(IdempotencyError) -> ArraySlice<UInt8> {
-        guard rest.count >= count else { throw Self.corrupt("it is cut off") }
-        defer { rest = rest.dropFirst(count) }
-        return rest.prefix(count)
+        let start = try advance(count)
+        return all[start..<position]
     }
 
     mutating func byte() throws(IdempotencyError) -> UInt8 {
-        try integer(UInt8.self)
+        all[try advance(1)]
     }
 
-    mutating func integer<Integer: FixedWidthInteger>(
+    mutating func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
         _: Integer.Type = Integer.self
     ) throws(IdempotencyError) -> Integer {
-        try bytes(Integer.bitWidth / 8).reduce(0) { $0 << 8 | Integer(truncatingIfNeeded: $1) }
+        let start = try advance(Integer.bitWidth / 8)
+        return all.withUnsafeBytes { Integer(bigEndian: $0.loadUnaligned(fromByteOffset: start, as: Integer.self)) }
+    }
+
+    /// Goes on by so many bytes.
+    ///
+    /// - Returns: Where the first of them is.
+    private mutating func advance(_ count: Int) throws(IdempotencyError) -> Int {
+        guard end - position >= count else { throw Self.corrupt("it is cut off") }
+        defer { position += count }
+        return position
     }
 
     mutating func text() throws(IdempotencyError) -> String {

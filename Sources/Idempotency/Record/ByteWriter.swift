@@ -3,6 +3,11 @@
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 
+    /// - Parameter capacity: How many bytes there will be, about.
+    init(capacity: Int) {
+        bytes.reserveCapacity(capacity)
+    }
+
     mutating func append(_ byte: UInt8) {
         bytes.append(byte)
     }

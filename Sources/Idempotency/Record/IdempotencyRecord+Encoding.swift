@@ -32,7 +32,7 @@ extension IdempotencyRecord {
 
     /// The record as bytes.
     public func encoded() -> [UInt8] {
-        var writer = ByteWriter()
+        var writer = ByteWriter(capacity: encodedCapacity)
         writer.append(contentsOf: Self.magic)
         let isFormat2 = keyDigest != 0 || settlement != nil
         writer.append(isFormat2 ? 2 : 1)
@@ -76,7 +76,7 @@ extension IdempotencyRecord {
             writer.append(text: settlement.id)
             writer.append(text: settlement.settledBy)
         }
-        writer.append(integer: CRC32.checksum(of: writer.bytes))
+        writer.append(integer: CRC32.checksum(of: writer.bytes[...]))
         return writer.bytes
     }
 
@@ -100,11 +100,11 @@ extension IdempotencyRecord {
         }
         guard version >= 1 else { throw ByteReader.corrupt("its format version is \(version)") }
         guard bytes.count > Self.magic.count + 5 else { throw ByteReader.corrupt("it is cut off") }
-        var checksum = ByteReader(bytes[(bytes.count - 4)...])
+        var checksum = ByteReader(bytes, bytes.count - 4..<bytes.count)
         guard try checksum.integer(UInt32.self) == CRC32.checksum(of: bytes[..<(bytes.count - 4)]) else {
             throw ByteReader.corrupt("its checksum does not match")
         }
-        var reader = ByteReader(bytes[(Self.magic.count + 1)..<(bytes.count - 4)])
+        var reader = ByteReader(bytes, Self.magic.count + 1..<bytes.count - 4)
         try self.init(version: version, &reader)
     }
 
@@ -180,6 +180,16 @@ extension IdempotencyRecord {
         default:
             throw ByteReader.corrupt("its state is unknown")
         }
+    }
+
+    /// At least as many bytes as the record has, nearly always: what grows while it is written is copied each time.
+    private var encodedCapacity: Int {
+        let stored =
+            switch state {
+            case .done(let value), .failed(.final(_, let value)): value.byteCount
+            case .pending, .failed: 0
+            }
+        return checkpoints.reduce(128 + stored) { $0 + 16 + $1.name.utf8.count + $1.value.byteCount }
     }
 
     private var stateNumber: UInt8 {

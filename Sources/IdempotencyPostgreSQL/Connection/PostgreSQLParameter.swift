@@ -1,4 +1,5 @@
 #if PostgreSQL
+internal import Idempotency
 internal import IdempotencySQL
 
 /// A parameter of a statement, as it travels.
@@ -29,7 +30,7 @@ struct PostgreSQLParameter: Sendable {
     }
 
     static func array(_ array: PostgreSQLArray) -> PostgreSQLParameter {
-        PostgreSQLParameter(bytes: array.encoded, type: array.element.arrayType, isBinary: true)
+        PostgreSQLParameter(bytes: array.bytes, type: array.element.arrayType, isBinary: true)
     }
 
     /// The element of an array that has but one, as a plain value.
@@ -84,20 +85,25 @@ struct PostgreSQLArray: Sendable {
     private static let head = 20
 
     let element: Element
-    private var bytes: [UInt8] = []
-    private var count: UInt32 = 0
+    /// The whole array, when all elements are there.
+    fileprivate private(set) var bytes: [UInt8] = []
 
-    init(_ element: Element) {
+    /// - Parameters:
+    ///   - calls: What has an element each.
+    ///   - append: Appends a call's element: one, and no more.
+    init<Call>(_ element: Element, of calls: some Collection<Call>, append: (inout PostgreSQLArray, Call) -> Void) {
         self.element = element
-        // One dimension, elements that may be null, their type; how many they are is put in at the end; the first one's number.
-        for number in [1, 1, element.rawValue, 0, 1] { bytes.append(number) }
-    }
-
-    /// The whole array.
-    var encoded: [UInt8] {
-        var whole = bytes
-        whole.replaceSubrange(12..<16, with: count.bigEndianBytes)
-        return whole
+        // About what a key's value takes, or a record without a long result.
+        let size =
+            switch element {
+            case .bytes: 192
+            case .integer: 8
+            case .text: 40
+            }
+        bytes.reserveCapacity(Self.head + calls.count * (4 + size))
+        // One dimension, elements that may be null, their type, how many they are, the first one's number.
+        for number in [1, 1, element.rawValue, UInt32(calls.count), 1] { bytes.append(number) }
+        for call in calls { append(&self, call) }
     }
 
     /// The bytes of the element, if there is but one; `nil`: `NULL`.
@@ -117,13 +123,20 @@ struct PostgreSQLArray: Sendable {
         if let text { bytes.append(contentsOf: text.utf8) }
     }
 
+    /// Appends a key's value.
+    mutating func append(valueOf key: IdempotencyKey) {
+        key.withValueBytes { value in
+            begin(value.count)
+            bytes.append(contentsOf: value)
+        }
+    }
+
     mutating func append(_ value: [UInt8]?) {
         begin(value?.count)
         if let value { bytes.append(contentsOf: value) }
     }
 
     private mutating func begin(_ length: Int?) {
-        count += 1
         bytes.append(length.map { UInt32($0) } ?? .max)
     }
 }

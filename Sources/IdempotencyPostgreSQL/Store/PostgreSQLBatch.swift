@@ -147,73 +147,62 @@ struct PostgreSQLBatch {
     // MARK: Asking
 
     private static func lookColumns(_ works: [Work]) -> [PostgreSQLArray] {
-        var (scopes, values) = (PostgreSQLArray(.text), PostgreSQLArray(.text))
-        for work in works {
-            scopes.append(work.slot.key.scope.text)
-            values.append(work.slot.key.value)
-        }
-        return [scopes, values]
+        [
+            PostgreSQLArray(.text, of: works) { $0.append($1.slot.key.scope.text) },
+            PostgreSQLArray(.text, of: works) { $0.append(valueOf: $1.slot.key) },
+        ]
     }
 
     private static func claimColumns(_ works: [Work]) -> [PostgreSQLArray] {
-        var texts = [PostgreSQLArray](repeating: PostgreSQLArray(.text), count: 6)
-        var numbers = [PostgreSQLArray](repeating: PostgreSQLArray(.integer), count: 3)
-        var records = PostgreSQLArray(.bytes)
-        for work in works {
-            guard let claim = work.slot.claim else { continue }
-            let key = work.slot.key
-            texts[0].append(key.scope.text)
-            texts[1].append(key.value)
-            texts[2].append(key.scope.operation)
-            texts[3].append(key.scope.tenant)
-            texts[4].append(key.scope.principal)
-            texts[5].append(claim.state)
-            numbers[0].append(claim.attempt)
-            numbers[1].append(claim.held)
-            numbers[2].append(claim.kept)
-            records.append(claim.record)
-        }
-        return texts + numbers + [records]
+        let claims = works.compactMap { work in work.slot.claim.map { (key: work.slot.key, columns: $0) } }
+        return [
+            PostgreSQLArray(.text, of: claims) { $0.append($1.key.scope.text) },
+            PostgreSQLArray(.text, of: claims) { $0.append(valueOf: $1.key) },
+            PostgreSQLArray(.text, of: claims) { $0.append($1.key.scope.operation) },
+            PostgreSQLArray(.text, of: claims) { $0.append($1.key.scope.tenant) },
+            PostgreSQLArray(.text, of: claims) { $0.append($1.key.scope.principal) },
+            PostgreSQLArray(.text, of: claims) { $0.append($1.columns.state) },
+            PostgreSQLArray(.integer, of: claims) { $0.append($1.columns.attempt) },
+            PostgreSQLArray(.integer, of: claims) { $0.append($1.columns.held) },
+            PostgreSQLArray(.integer, of: claims) { $0.append($1.columns.kept) },
+            PostgreSQLArray(.bytes, of: claims) { $0.append($1.columns.record) },
+        ]
     }
 
     /// Of an update or a replacement.
     private static func writeColumns(_ works: [Work]) -> [PostgreSQLArray] {
-        var (scopes, values, states) = (PostgreSQLArray(.text), PostgreSQLArray(.text), PostgreSQLArray(.text))
-        var numbers = [PostgreSQLArray](repeating: PostgreSQLArray(.integer), count: 4)
-        var records = PostgreSQLArray(.bytes)
-        for work in works {
-            guard let (columns, version) = write(of: work) else { continue }
-            scopes.append(work.slot.key.scope.text)
-            values.append(work.slot.key.value)
-            numbers[0].append(version)
-            states.append(columns.state)
-            numbers[1].append(columns.attempt)
-            numbers[2].append(columns.held)
-            numbers[3].append(columns.kept)
-            records.append(columns.record)
-        }
-        return [scopes, values, numbers[0], states, numbers[1], numbers[2], numbers[3], records]
+        let writes = works.compactMap(write)
+        return [
+            PostgreSQLArray(.text, of: writes) { $0.append($1.key.scope.text) },
+            PostgreSQLArray(.text, of: writes) { $0.append(valueOf: $1.key) },
+            PostgreSQLArray(.integer, of: writes) { $0.append($1.version) },
+            PostgreSQLArray(.text, of: writes) { $0.append($1.columns.state) },
+            PostgreSQLArray(.integer, of: writes) { $0.append($1.columns.attempt) },
+            PostgreSQLArray(.integer, of: writes) { $0.append($1.columns.held) },
+            PostgreSQLArray(.integer, of: writes) { $0.append($1.columns.kept) },
+            PostgreSQLArray(.bytes, of: writes) { $0.append($1.columns.record) },
+        ]
     }
 
-    private static func write(of work: Work) -> (RecordColumns, over: Int64)? {
+    private static func write(of work: Work) -> (key: IdempotencyKey, columns: RecordColumns, version: Int64)? {
         switch work.step {
-        case .replace(let version): work.slot.claim.map { ($0, version) }
+        case .replace(let version): work.slot.claim.map { (work.slot.key, $0, version) }
         case .update(let version):
-            if case .update(let columns, _) = work.slot.jobs[0].request { (columns, version) } else { nil }
+            if case .update(let columns, _) = work.slot.jobs[0].request {
+                (work.slot.key, columns, version)
+            } else {
+                nil
+            }
         case .look, .claim, .remove, .lookAfter, .version: nil
         }
     }
 
     private static func removeColumns(_ works: [Work]) -> [PostgreSQLArray] {
-        var (scopes, values) = (PostgreSQLArray(.text), PostgreSQLArray(.text))
-        var versions = PostgreSQLArray(.integer)
-        for work in works {
-            guard case .remove(let version) = work.step else { continue }
-            scopes.append(work.slot.key.scope.text)
-            values.append(work.slot.key.value)
-            versions.append(version)
-        }
-        return [scopes, values, versions]
+        lookColumns(works) + [
+            PostgreSQLArray(.integer, of: works) { array, work in
+                if case .remove(let version) = work.step { array.append(version) }
+            }
+        ]
     }
 
     // MARK: Reading the answers
@@ -265,7 +254,7 @@ struct PostgreSQLBatch {
             for _ in works {
                 defer { next = (next + 1) % works.count }
                 let key = works[next].slot.key
-                guard value.elementsEqual(key.value.utf8), scope.elementsEqual(key.scope.text.utf8) else { continue }
+                guard Self.isValue(value, of: key), scope.elementsEqual(key.scope.text.utf8) else { continue }
                 isMade[next] = true
                 finish(works[next], claimed: rows.integer(row, 2), isAwaited: rows.boolean(row, 3))
                 break
@@ -274,6 +263,12 @@ struct PostgreSQLBatch {
         for (index, work) in works.enumerated() where !isMade[index] {
             open.append(Work(slot: work.slot, step: .look))
         }
+    }
+
+    private static func isValue(_ bytes: UnsafeRawBufferPointer, of key: IdempotencyKey) -> Bool {
+        var isEqual = false
+        key.withValueBytes { isEqual = bytes.elementsEqual($0) }
+        return isEqual
     }
 
     private mutating func finish(_ work: Work, claimed version: Int64, isAwaited: Bool) {

@@ -97,8 +97,7 @@ final class PostgreSQLLane: Sendable {
     /// Tells other processes of keys that somebody waits for.
     func notify(_ keys: [IdempotencyKey]) {
         if keys.isEmpty || !opener.options.preparesStatements { return }
-        var references = PostgreSQLArray(.text)
-        for key in keys { references.append(key.reference) }
+        let references = PostgreSQLArray(.text, of: keys) { $0.append($1.reference) }
         // A hint: whoever waits polls underneath.
         _ = try? send([.init(sql: statements.notify, parameters: [.array(references)])])
     }

@@ -104,11 +104,9 @@ final class PostgreSQLListener: Sendable {
             let connection = try connected()
             let sorted = keys.sorted { $0.digest < $1.digest }
             for start in stride(from: 0, to: sorted.count, by: Self.keysAtOnce) {
-                var (scopes, values) = (PostgreSQLArray(.text), PostgreSQLArray(.text))
-                for key in sorted[start..<min(start + Self.keysAtOnce, sorted.count)] {
-                    scopes.append(key.scope.text)
-                    values.append(key.value)
-                }
+                let keys = sorted[start..<min(start + Self.keysAtOnce, sorted.count)]
+                let scopes = PostgreSQLArray(.text, of: keys) { $0.append($1.scope.text) }
+                let values = PostgreSQLArray(.text, of: keys) { $0.append(valueOf: $1) }
                 let command = PostgreSQLConnection.Command(
                     sql: statements.mark,
                     parameters: [.array(scopes), .array(values)]

@@ -6,13 +6,12 @@ internal import IdempotencySQL
 /// may write.
 @available(Idempotency 0.1, *)
 struct PostgreSQLSlot: Sendable {
-    let key: IdempotencyKey
+    /// At least one.
     private(set) var jobs: [PostgreSQLJob]
 
-    private init(_ job: PostgreSQLJob) {
-        key = job.key
-        jobs = [job]
-    }
+    private init(_ job: PostgreSQLJob) { jobs = [job] }
+
+    var key: IdempotencyKey { jobs[0].key }
 
     /// The places of calls, in an order that is the same everywhere, so that two batches never wait for each other.
     ///

@@ -45,7 +45,7 @@ struct RedisLayout: Sendable {
         writeBucket(of: key, to: &bytes)
         bytes += key.scope.text.utf8
         bytes.append(UInt8(ascii: "/"))
-        bytes += key.value.utf8
+        key.withValueBytes { bytes += $0 }
     }
 
     /// Writes the key of a record's source of versions.

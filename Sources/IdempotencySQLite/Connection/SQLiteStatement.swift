@@ -53,12 +53,20 @@ final class SQLiteStatement {
 
     func bind(_ text: String?, at index: Int32) throws(SQLiteFailure) {
         guard var text else { return try check(sqlite3_bind_null(handle, index)) }
-        let code = text.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) {
-                sqlite3_bind_text(handle, index, $0.baseAddress, Int32($0.count), idempotency_sqlite_transient())
-            }
-        }
+        try check(text.withUTF8 { bind(utf8: $0, at: index) })
+    }
+
+    /// Binds a key's value.
+    func bind(valueOf key: IdempotencyKey, at index: Int32) throws(SQLiteFailure) {
+        var code = SQLITE_OK
+        key.withValueBytes { code = bind(utf8: $0, at: index) }
         try check(code)
+    }
+
+    private func bind(utf8 bytes: UnsafeBufferPointer<UInt8>, at index: Int32) -> Int32 {
+        bytes.withMemoryRebound(to: CChar.self) {
+            sqlite3_bind_text(handle, index, $0.baseAddress, Int32($0.count), idempotency_sqlite_transient())
+        }
     }
 
     func bind(_ bytes: [UInt8], at index: Int32) throws(SQLiteFailure) {

@@ -33,7 +33,7 @@ struct SQLiteRecords {
         let select = try connection.statement(sql.find)
         defer { select.reset() }
         try select.bind(key.scope.text, at: 1)
-        try select.bind(key.value, at: 2)
+        try select.bind(valueOf: key, at: 2)
         guard try select.step() else { return nil }
         return try RecordColumns.stored(
             record: select.bytes(3),
@@ -76,7 +76,7 @@ struct SQLiteRecords {
     ) throws(SQLiteFailure) -> Bool {
         let statement = try connection.statement(sql.insert)
         try statement.bind(key.scope.text, at: 1)
-        try statement.bind(key.value, at: 2)
+        try statement.bind(valueOf: key, at: 2)
         try bind(columns, to: statement, version, now)
         try statement.bind(key.scope.operation, at: 10)
         try statement.bind(key.scope.tenant, at: 11)
@@ -94,7 +94,7 @@ struct SQLiteRecords {
     ) throws(SQLiteFailure) -> Bool {
         let statement = try connection.statement(sql.update)
         try statement.bind(key.scope.text, at: 1)
-        try statement.bind(key.value, at: 2)
+        try statement.bind(valueOf: key, at: 2)
         try bind(columns, to: statement, version, now)
         try statement.bind(Int64(bitPattern: expected.rawValue), at: 10)
         try statement.run()
@@ -124,7 +124,7 @@ struct SQLiteRecords {
     ) throws(SQLiteFailure) -> Bool {
         let statement = try connection.statement(sql.remove)
         try statement.bind(key.scope.text, at: 1)
-        try statement.bind(key.value, at: 2)
+        try statement.bind(valueOf: key, at: 2)
         try statement.bind(Int64(bitPattern: expected.rawValue), at: 3)
         try statement.bind(now, at: 4)
         try statement.run()
@@ -135,7 +135,7 @@ struct SQLiteRecords {
         let select = try connection.statement(sql.find)
         defer { select.reset() }
         try select.bind(key.scope.text, at: 1)
-        try select.bind(key.value, at: 2)
+        try select.bind(valueOf: key, at: 2)
         guard try select.step() else { return false }
         return select.integer(2) > now
     }

@@ -14,9 +14,9 @@ struct RecordDamageTests {
     }
 
     private func checked(_ body: [UInt8]) -> [UInt8] {
-        var writer = ByteWriter()
+        var writer = ByteWriter(capacity: body.count + 4)
         writer.append(contentsOf: body)
-        writer.append(integer: CRC32.checksum(of: body))
+        writer.append(integer: CRC32.checksum(of: body[...]))
         return writer.bytes
     }
 
