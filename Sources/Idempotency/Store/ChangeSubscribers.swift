@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Who wants to be woken when a key's record changes: for stores that hear of other processes' changes.
+/// Who wants to be woken when a key's record changes.
 @available(Idempotency 0.1, *)
 package final class ChangeSubscribers: Sendable {
     private struct Waiters {
-        let reference: String
+        let reference: String?
         var wakes: [UInt64: @Sendable () -> Void] = [:]
     }
 
@@ -24,16 +24,16 @@ package final class ChangeSubscribers: Sendable {
 
     /// Adds somebody who waits, until the subscription is cancelled.
     ///
-    /// - Parameter reference: By which another process tells of the key; the same for all that wait for it.
+    /// - Parameter reference: By which another process tells of the key; the same for all that wait for it. `nil`: none does.
     package func add(
         _ key: IdempotencyKey,
-        reference: String,
+        reference: String? = nil,
         _ wake: @escaping @Sendable () -> Void
     ) -> any StoreSubscription {
         let id = state.withLock { state in
             state.lastID += 1
             state.waiters[key, default: Waiters(reference: reference)].wakes[state.lastID] = wake
-            state.keys[reference, default: []].insert(key)
+            if let reference { state.keys[reference, default: []].insert(key) }
             return state.lastID
         }
         return ChangeSubscription(subscribers: self, key: key, id: id)
@@ -45,8 +45,9 @@ package final class ChangeSubscribers: Sendable {
             waiters.wakes[id] = nil
             if waiters.wakes.isEmpty {
                 state.waiters[key] = nil
-                state.keys[waiters.reference]?.remove(key)
-                if state.keys[waiters.reference]?.isEmpty == true { state.keys[waiters.reference] = nil }
+                guard let reference = waiters.reference else { return }
+                state.keys[reference]?.remove(key)
+                if state.keys[reference]?.isEmpty == true { state.keys[reference] = nil }
             } else {
                 state.waiters[key] = waiters
             }

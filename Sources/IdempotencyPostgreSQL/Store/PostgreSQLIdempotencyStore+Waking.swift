@@ -15,14 +15,7 @@ extension PostgreSQLIdempotencyStore: WakingIdempotencyStore {
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription {
-        let subscription = subscribers.add(key, reference: key.reference, onChange)
-        do {
-            try await listener.listen(for: key)
-        } catch {
-            subscription.cancel()
-            throw error
-        }
-        return subscription
+        try await listener.subscribe(to: key, reference: key.reference, onChange: onChange)
     }
 }
 #endif

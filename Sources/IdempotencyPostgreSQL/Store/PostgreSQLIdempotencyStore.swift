@@ -17,7 +17,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     let statements: PostgreSQLStatements
     let worker: PostgreSQLWorker
     let subscribers: ChangeSubscribers
-    let listener: PostgreSQLListener
+    let listener: ChangeListener
+    private let changes: PostgreSQLChangeSource?
     let seats: PostgreSQLSeats
     /// Where the records are.
     public let table: SQLTable
@@ -67,7 +68,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         statements = PostgreSQLStatements(table)
         opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options)
         worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
-        listener = PostgreSQLListener(opener, statements, subscribers)
+        changes = PostgreSQLChangeSource(opener, statements)
+        listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
         seats = PostgreSQLSeats(limit: options.transactionConnections)
         do {
             try await worker.open()
@@ -116,7 +118,8 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
 
     /// Ends what is under way and closes the connections. Calls that come later fail.
     public func close() async {
-        await listener.close()
+        listener.close()
+        await changes?.close()
         await seats.close()
         await worker.close()
     }

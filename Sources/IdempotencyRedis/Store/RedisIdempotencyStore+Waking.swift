@@ -13,13 +13,6 @@ extension RedisIdempotencyStore: WakingIdempotencyStore {
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription {
-        let subscription = subscribers.add(key, reference: layout.text(key), onChange)
-        do {
-            try await listener.listen(for: key)
-        } catch {
-            subscription.cancel()
-            throw error
-        }
-        return subscription
+        try await listener.subscribe(to: key, reference: layout.text(key), onChange: onChange)
     }
 }

@@ -14,7 +14,7 @@ public final class RedisIdempotencyStore: IdempotencyStore {
     let server: RedisServer
     let layout: RedisLayout
     let subscribers = ChangeSubscribers()
-    let listener: RedisListener
+    let listener: ChangeListener
     /// How the store was told to be used.
     public let options: RedisStoreOptions
 
@@ -33,7 +33,8 @@ public final class RedisIdempotencyStore: IdempotencyStore {
         }
         let server = try await RedisServer(client, layout, options)
         self.server = server
-        listener = RedisListener(client, layout, subscribers) { _ = try await server.ask(.watch, $0) }
+        let changes = RedisChangeSource(client, server, layout)
+        listener = ChangeListener(changes, subscribers, closed: RedisErrors.closed)
     }
 
     /// What is unsafe about the server, in sentences; empty if nothing is.

@@ -12,19 +12,8 @@ extension SQLiteIdempotencyStore: WakingIdempotencyStore {
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void
     ) async throws -> any StoreSubscription {
-        let id = subscribers.add(key, onChange)
-        worker.watchOtherProcesses()
-        return SQLiteSubscription(subscribers: subscribers, key: key, id: id)
+        defer { worker.watchOtherProcesses() }
+        return subscribers.add(key, onChange)
     }
-}
-
-/// A wish to be woken.
-@available(Idempotency 0.1, *)
-struct SQLiteSubscription: StoreSubscription {
-    let subscribers: SQLiteSubscribers
-    let key: IdempotencyKey
-    let id: UInt64
-
-    func cancel() { subscribers.remove(key, id) }
 }
 #endif

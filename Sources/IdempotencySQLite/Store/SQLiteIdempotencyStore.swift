@@ -23,7 +23,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
     }
 
     let worker: SQLiteWorker
-    let subscribers: SQLiteSubscribers
+    let subscribers: ChangeSubscribers
     /// Where the records are.
     public let table: SQLTable
 
@@ -64,7 +64,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         migrates: Bool = true,
         clock: @escaping @Sendable () -> Int64
     ) async throws {
-        let subscribers = SQLiteSubscribers()
+        let subscribers = ChangeSubscribers()
         self.subscribers = subscribers
         self.table = table
         worker = SQLiteWorker(

@@ -1,12 +1,11 @@
-internal import Idempotency
 import Synchronization
 
-/// Hears of changes that other processes make, for as long as somebody waits for one.
+/// Hears of changes that other processes make, for as long as somebody waits for one: for stores on servers.
 ///
-/// A record that is waited for is marked, so that only changes that somebody waits for are announced. Underneath everybody
-/// looks once a second: whatever gets lost costs time, and no wake-up. With a client that cannot listen everybody looks often.
+/// A key that is waited for is marked, so that nobody pays for telling of what nobody waits for. Underneath everybody looks once
+/// a second: whatever gets lost costs time, and no wake-up. Where nothing can be listened to, everybody looks often.
 @available(Idempotency 0.1, *)
-final class RedisListener: Sendable {
+package final class ChangeListener: Sendable {
     /// A subscription, from its beginning to its end. Either may come first to be known.
     private final class Session: Sendable {
         private let state = Mutex<(subscription: (any StoreSubscription)?, isOver: Bool)>((nil, false))
@@ -39,43 +38,46 @@ final class RedisListener: Sendable {
         var isClosed = false
     }
 
-    private let client: (any RedisSubscribingClient)?
-    private let layout: RedisLayout
+    private let source: (any ChangeSource)?
     private let subscribers: ChangeSubscribers
-    private let mark: @Sendable ([IdempotencyKey]) async throws -> Void
+    private let closed: IdempotencyError
     private let state = Mutex(State())
 
     private static let keysAtOnce = 1000
     /// How many looks without anybody who waits there are before nothing is listened to any more.
     private static let idleTicks = 5
 
-    /// - Parameter mark: Says on the server that somebody waits for these keys.
-    init(
-        _ client: any RedisClient,
-        _ layout: RedisLayout,
-        _ subscribers: ChangeSubscribers,
-        mark: @escaping @Sendable ([IdempotencyKey]) async throws -> Void
-    ) {
-        self.client = client as? any RedisSubscribingClient
-        self.layout = layout
+    /// - Parameters:
+    ///   - source: What tells of changes; `nil`: nothing does.
+    ///   - subscribers: Who waits. The store wakes them too, at changes of its own.
+    ///   - closed: What is thrown after ``close()``.
+    package init(_ source: (any ChangeSource)?, _ subscribers: ChangeSubscribers, closed: IdempotencyError) {
+        self.source = source
         self.subscribers = subscribers
-        self.mark = mark
+        self.closed = closed
     }
 
-    /// Makes sure that changes of a key are heard of from now on. Who waits for it is among the subscribers already.
-    func listen(for key: IdempotencyKey) async throws {
-        let starts = try state.withLock { state in
-            if state.isClosed { throw RedisErrors.closed }
-            defer { state.isTicking = true }
-            return !state.isTicking
+    /// Adds somebody who waits, until the subscription is cancelled. No change from now on is missed.
+    ///
+    /// - Parameter reference: By which another process tells of the key; the same for all that wait for it.
+    /// - Throws: What the source throws.
+    package func subscribe(
+        to key: IdempotencyKey,
+        reference: String,
+        onChange: @escaping @Sendable () -> Void
+    ) async throws -> any StoreSubscription {
+        let subscription = subscribers.add(key, reference: reference, onChange)
+        do {
+            try await listen(for: key)
+        } catch {
+            subscription.cancel()
+            throw error
         }
-        if starts { Task { [weak self] in await self?.tick() } }
-        guard let client else { return }
-        try await subscribe(with: client)
-        try await mark([key])
+        return subscription
     }
 
-    func close() {
+    /// Listens no more. Who waits is not woken any more, but by the store itself.
+    package func close() {
         let session = state.withLock { state in
             state.isClosed = true
             defer { state.current = nil }
@@ -84,28 +86,37 @@ final class RedisListener: Sendable {
         session?.end()
     }
 
-    private func subscribe(with client: any RedisSubscribingClient) async throws {
+    private func listen(for key: IdempotencyKey) async throws {
+        let starts = try state.withLock { state in
+            if state.isClosed { throw closed }
+            defer { state.isTicking = true }
+            return !state.isTicking
+        }
+        if starts { Task { [weak self] in await self?.tick() } }
+        guard let source else { return }
+        try await begin(with: source)
+        try await source.mark([key])
+    }
+
+    /// Makes sure that there is a subscription.
+    private func begin(with source: any ChangeSource) async throws {
         let beginning = try state.withLock { state in
             if let current = state.current { return current.beginning }
-            if state.isClosed { throw RedisErrors.closed }
+            if state.isClosed { throw closed }
             if let pause = state.pause, !pause.end.isOver { throw pause.error }
             let session = Session()
-            let beginning = Task { try await self.begin(session, with: client) }
+            let beginning = Task { try await self.begin(session, with: source) }
             state.current = (session, beginning)
             return beginning
         }
         try await beginning.value
     }
 
-    private func begin(_ session: Session, with client: any RedisSubscribingClient) async throws {
+    private func begin(_ session: Session, with source: any ChangeSource) async throws {
         do {
             let subscribers = subscribers
-            let subscription = try await client.subscribe(to: layout.channel) { [weak self] payload in
-                if let payload {
-                    subscribers.wake(references: [String(decoding: payload, as: UTF8.self)])
-                } else {
-                    self?.lose(session)
-                }
+            let subscription = try await source.subscribe { [weak self] reference in
+                if let reference { subscribers.wake(references: [reference]) } else { self?.lose(session) }
             }
             session.begin(subscription)
             state.withLock { state in
@@ -113,7 +124,6 @@ final class RedisListener: Sendable {
                 state.backoff.reset()
             }
         } catch {
-            let error = RedisErrors.error(for: error)
             state.withLock { state in
                 if state.current?.session === session { state.current = nil }
                 state.pause = (CallDeadline(in: state.backoff.fail()), error)
@@ -134,12 +144,12 @@ final class RedisListener: Sendable {
     private func tick() async {
         var idle = 0
         while true {
-            try? await Task.sleep(for: client == nil ? .milliseconds(25) : .seconds(1))
+            try? await Task.sleep(for: source == nil ? .milliseconds(25) : .seconds(1))
             idle = subscribers.isEmpty ? idle + 1 : 0
             if idle == 0 {
-                if let client {
-                    try? await subscribe(with: client)
-                    await markAll()
+                if let source {
+                    try? await begin(with: source)
+                    await markAll(at: source)
                 }
                 subscribers.wakeAll()
             } else if idle >= Self.idleTicks, isOver() {
@@ -150,10 +160,10 @@ final class RedisListener: Sendable {
     }
 
     /// Also a record that was not there yet when somebody began to wait for it.
-    private func markAll() async {
+    private func markAll(at source: any ChangeSource) async {
         let keys = subscribers.keys
         for start in stride(from: 0, to: keys.count, by: Self.keysAtOnce) {
-            try? await mark(Array(keys[start..<min(start + Self.keysAtOnce, keys.count)]))
+            try? await source.mark(Array(keys[start..<min(start + Self.keysAtOnce, keys.count)]))
         }
     }
 
