@@ -34,6 +34,8 @@ let package = Package(
                 .product(name: "IdempotencyTesting", package: "swift-idempotency"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                // For the guide's code, which is compiled with what these tests are built with.
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Idempotency", package: "swift-idempotency"),
                 .product(name: "IdempotencyHTTP", package: "swift-idempotency"),

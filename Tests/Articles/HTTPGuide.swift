@@ -23,3 +23,48 @@ let body: [UInt8] = []
 /// A record that somebody has looked into.
 var found: ListedRecord { fatalError() }
 var administration: RecordAdministration { fatalError() }
+
+#if Hummingbird
+import Hummingbird
+import IdempotencyHummingbird
+
+struct Context: IdempotentRequestContext {
+    var coreContext: CoreRequestContextStorage
+    var idempotentExecution: IdempotentExecution?
+    var account: String?
+
+    init(source: Source) {
+        coreContext = .init(source: source)
+    }
+}
+
+struct Authentication: RouterMiddleware {
+    @concurrent func handle(
+        _ request: Request,
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.account = request.headers[.authorization]
+        return try await next(request, context)
+    }
+}
+
+struct Order: Decodable {
+    var cents: Int
+}
+
+extension Receipt: ResponseEncodable {}
+
+extension Bank {
+    func charge(_ order: Order, reference: String?) async throws -> Receipt { fatalError() }
+}
+
+var router: Router<Context> { fatalError() }
+
+actor CountingBank {
+    var charges: Int { fatalError() }
+}
+
+func makeRouter(_ interceptor: IdempotencyInterceptor, _ bank: CountingBank) -> Router<Context> { fatalError() }
+#endif
