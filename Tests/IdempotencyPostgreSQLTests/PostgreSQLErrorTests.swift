@@ -44,6 +44,18 @@ struct PostgreSQLErrorTests {
         #expect((error?.cause as? PostgreSQLFailure)?.message.contains("s3cret") == false)
     }
 
+    @Test("A server that sends without an end while it is connected to is given up")
+    func flood() async {
+        // The greeting is accepted (AuthenticationOk), and then come 2 GB of settings (ParameterStatus).
+        let server = FloodServer([82, 0, 0, 0, 8, 0, 0, 0, 0], then: [83, 0, 0, 0, 8, 97, 0, 98, 0])
+        var options = PostgreSQLOptions()
+        options.connectTimeout = .milliseconds(300)
+        let address = "host=127.0.0.1 port=\(server.port) user=u dbname=d sslmode=disable gssencmode=disable"
+        let error = await opening(address, options)
+        #expect(error?.code == .storeUnavailable)
+        #expect(await server.wasCutOff())
+    }
+
     @Test("A wrong password, a database that is not there, a role without a connection")
     func refusals() async throws {
         let connection = try RawConnection()

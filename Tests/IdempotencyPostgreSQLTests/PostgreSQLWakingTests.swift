@@ -1,9 +1,10 @@
 #if PostgreSQL
 import Idempotency
-import IdempotencyPostgreSQL
 import IdempotencySQL
 import ServerHarness
 import Testing
+
+@testable import IdempotencyPostgreSQL
 
 @Suite("Who waits for another process's run", .timeLimit(.minutes(10)))
 struct PostgreSQLWakingTests {
@@ -44,6 +45,57 @@ struct PostgreSQLWakingTests {
         #expect(count == 1)
         await waiting.close()
         await running.close()
+    }
+
+    @Test("Many that begin to wait at once are marked by statements that lock a thousand rows at most")
+    func manyMarks() async throws {
+        let table = try Server.freshTable()
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let connection = try RawConnection()
+        let (log, counter) = (Server.freshName("log"), Server.freshName("f"))
+        try connection.run(
+            """
+            INSERT INTO \(table.quoted) (scope, key, operation, state, attempt, version, written_at, held_until, expires_at, record)
+            SELECT 'charge', 'k-' || n, 'charge', 'pending', 1, n, 0, 0, 1::bigint << 62, '' FROM generate_series(1, 5000) AS n;
+            CREATE TABLE \(log) (rows bigint);
+            CREATE FUNCTION \(counter)() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO \(log) SELECT count(*) FROM changed;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER counted AFTER UPDATE ON \(table.quoted) REFERENCING NEW TABLE AS changed
+                FOR EACH STATEMENT EXECUTE FUNCTION \(counter)()
+            """
+        )
+        try await withThrowingTaskGroup(of: (any StoreSubscription).self) { group in
+            for number in 1...5000 {
+                group.addTask { try await store.subscribe(to: key("k-\(number)")) {} }
+            }
+            for try await subscription in group { subscription.cancel() }
+        }
+        #expect(try connection.run("SELECT count(*) FROM \(table.quoted) WHERE awaited") == [["5000"]])
+        #expect(try connection.run("SELECT max(rows) <= 1000 FROM \(log)") == [["t"]])
+        await store.close()
+    }
+
+    @Test("What listens makes no connection after its end")
+    func closed() async throws {
+        let name = Server.freshName("closed")
+        let address = try Server.connectionString + " application_name=\(name)"
+        let store = try await PostgreSQLIdempotencyStore(address, table: Server.freshTable())
+        let changes = try #require(PostgreSQLChangeSource(store.opener, store.statements))
+        let subscription = try await changes.subscribe { _ in }
+        await changes.close()
+        subscription.cancel()
+        for _ in 0..<2 {
+            let error = await refusal { _ = try await changes.subscribe { _ in } }
+            #expect(error?.message.contains("is closed") == true)
+        }
+        let error = await refusal { try await changes.mark([key("k")]) }
+        #expect(error?.message.contains("is closed") == true)
+        await store.close()
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'"
+        let connection = try RawConnection()
+        try await wait("the end of all connections") { try connection.run(count) == [["0"]] }
     }
 
     @Test("Whose listening connection is ended still learns of the change")

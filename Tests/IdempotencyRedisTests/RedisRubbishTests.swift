@@ -96,37 +96,14 @@ struct RedisRubbishTests {
     @Test("A server that sends without an end while it is greeted is given up")
     func flood() async throws {
         // A string of 2 GB, all of it to come.
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                precondition(bind(listener, pointer, length) == 0 && listen(listener, 128) == 0)
-                precondition(getsockname(listener, pointer, &length) == 0)
-            }
-        }
-        let port = UInt16(bigEndian: address.sin_port)
-        let sent = OneShot<Int>()
-        Thread {
-            let client = accept(listener, nil, nil)
-            let head = Array("$2000000000\r\n".utf8)
-            _ = send(client, head, head.count, Int32(MSG_NOSIGNAL))
-            let block = [UInt8](repeating: 65, count: 100_000)
-            let blocks = (0..<20_000).prefix { _ in send(client, block, block.count, Int32(MSG_NOSIGNAL)) > 0 }
-            close(client)
-            sent.fire(blocks.count)
-        }.start()
+        let server = FloodServer(Array("$2000000000\r\n".utf8), then: [65])
         var options = HiredisOptions()
         options.connectTimeout = .milliseconds(300)
         options.replyTimeout = .milliseconds(300)
-        let client = try HiredisClient("redis://:secret@127.0.0.1:\(port)", options: options)
+        let client = try HiredisClient("redis://:secret@127.0.0.1:\(server.port)", options: options)
         let error = await refusal { _ = try await RedisIdempotencyStore(client: client) }
         #expect(error?.code == .storeUnavailable)
-        // Cut off, long before all of it had come.
-        #expect(await sent.value() < 20_000)
-        close(listener)
+        #expect(await server.wasCutOff())
         await client.close()
     }
 

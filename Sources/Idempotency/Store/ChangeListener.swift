@@ -32,8 +32,10 @@ package final class ChangeListener: Sendable {
         /// What is listened with, and its beginning, for which all wait that need it.
         var current: (session: Session, beginning: Task<Void, any Error>)?
         /// Until when nothing is listened to, and why.
-        var pause: (end: CallDeadline, error: any Error)?
+        var pause: (end: Nanoseconds, error: any Error)?
         var backoff = ReconnectBackoff()
+        /// Whether there was a time when changes went unheard, of which nobody has been told.
+        var hasGap = false
         var isTicking = false
         var isClosed = false
     }
@@ -41,9 +43,14 @@ package final class ChangeListener: Sendable {
     private let source: (any ChangeSource)?
     private let subscribers: ChangeSubscribers
     private let closed: IdempotencyError
+    private let runtime: IdempotencyRuntime
     private let state = Mutex(State())
 
-    private static let keysAtOnce = 1000
+    /// How many keys are marked together, at most.
+    package static let keysAtOnce = 1000
+    /// How long it is from one look to the next, and where nothing can be listened to.
+    private static let interval = Duration.seconds(1)
+    private static let deafInterval = Duration.milliseconds(25)
     /// How many looks without anybody who waits there are before nothing is listened to any more.
     private static let idleTicks = 5
 
@@ -51,10 +58,17 @@ package final class ChangeListener: Sendable {
     ///   - source: What tells of changes; `nil`: nothing does.
     ///   - subscribers: Who waits. The store wakes them too, at changes of its own.
     ///   - closed: What is thrown after ``close()``.
-    package init(_ source: (any ChangeSource)?, _ subscribers: ChangeSubscribers, closed: IdempotencyError) {
+    ///   - runtime: The clock and the executor of the looks underneath.
+    package init(
+        _ source: (any ChangeSource)?,
+        _ subscribers: ChangeSubscribers,
+        closed: IdempotencyError,
+        runtime: IdempotencyRuntime = .system()
+    ) {
         self.source = source
         self.subscribers = subscribers
         self.closed = closed
+        self.runtime = runtime
     }
 
     /// Adds somebody who waits, until the subscription is cancelled. No change from now on is missed.
@@ -92,7 +106,8 @@ package final class ChangeListener: Sendable {
             defer { state.isTicking = true }
             return !state.isTicking
         }
-        if starts { Task { [weak self] in await self?.tick() } }
+        // Detached: it goes on when the call that happens to start it is over, without its task-local values and its priority.
+        if starts { _ = Task.detached(executorPreference: runtime.executor) { await self.tick() } }
         guard let source else { return }
         try await begin(with: source)
         try await source.mark([key])
@@ -103,9 +118,11 @@ package final class ChangeListener: Sendable {
         let beginning = try state.withLock { state in
             if let current = state.current { return current.beginning }
             if state.isClosed { throw closed }
-            if let pause = state.pause, !pause.end.isOver { throw pause.error }
+            if let pause = state.pause, pause.end > runtime.time.now() { throw pause.error }
             let session = Session()
-            let beginning = Task { try await self.begin(session, with: source) }
+            let beginning = Task.detached(executorPreference: runtime.executor) {
+                try await self.begin(session, with: source)
+            }
             state.current = (session, beginning)
             return beginning
         }
@@ -119,14 +136,21 @@ package final class ChangeListener: Sendable {
                 if let reference { subscribers.wake(references: [reference]) } else { self?.lose(session) }
             }
             session.begin(subscription)
-            state.withLock { state in
+            let hadGap = state.withLock { state in
                 state.pause = nil
                 state.backoff.reset()
+                // It may have been lost already.
+                guard state.current?.session === session else { return false }
+                defer { state.hasGap = false }
+                return state.hasGap
             }
+            // Something may have changed since the subscription before was lost.
+            if hadGap { subscribers.wakeAll() }
         } catch {
             state.withLock { state in
                 if state.current?.session === session { state.current = nil }
-                state.pause = (CallDeadline(in: state.backoff.fail()), error)
+                state.pause = (runtime.time.now().addingClamped(state.backoff.fail().nanoseconds), error)
+                state.hasGap = true
             }
             throw error
         }
@@ -137,6 +161,7 @@ package final class ChangeListener: Sendable {
         session.end()
         state.withLock { state in
             if state.current?.session === session { state.current = nil }
+            state.hasGap = true
         }
         subscribers.wakeAll()
     }
@@ -144,13 +169,11 @@ package final class ChangeListener: Sendable {
     private func tick() async {
         var idle = 0
         while true {
-            try? await Task.sleep(for: source == nil ? .milliseconds(25) : .seconds(1))
+            let span = source == nil ? Self.deafInterval : Self.interval
+            await runtime.sleep(runtime.time.now().addingClamped(span.nanoseconds))
             idle = subscribers.isEmpty ? idle + 1 : 0
             if idle == 0 {
-                if let source {
-                    try? await begin(with: source)
-                    await markAll(at: source)
-                }
+                if let source, (try? await begin(with: source)) != nil { await markAll(at: source) }
                 subscribers.wakeAll()
             } else if idle >= Self.idleTicks, isOver() {
                 return

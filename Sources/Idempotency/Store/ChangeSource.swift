@@ -9,9 +9,10 @@ package protocol ChangeSource: Sendable {
     /// - Throws: ``IdempotencyError`` if the server cannot be reached, or refuses.
     func subscribe(_ onChange: @escaping @Sendable (_ reference: String?) -> Void) async throws -> any StoreSubscription
 
-    /// Says to all processes that somebody waits for these keys: who changes one of them is to tell of it. Called where there is
-    /// a subscription.
+    /// Says to all processes that somebody waits for these keys: who changes one of them is to tell of it. Called after a
+    /// subscription was made; it may be lost by then.
     ///
+    /// - Parameter keys: At most ``ChangeListener/keysAtOnce``.
     /// - Throws: ``IdempotencyError`` if the server cannot be reached, or refuses.
     func mark(_ keys: [IdempotencyKey]) async throws
 }

@@ -70,6 +70,7 @@ final class PostgreSQLConnection {
             default: try wait(forRead: false, forWrite: true, by: deadline)
             }
             state = PQconnectPoll(handle)
+            if deadline.isOver, state != PGRES_POLLING_OK { throw Self.late }
         }
     }
 
@@ -224,6 +225,7 @@ final class PostgreSQLConnection {
 
     /// The next result; `nil` stands between the results of two statements.
     private func nextResult(by deadline: CallDeadline) throws(PostgreSQLFailure) -> OpaquePointer? {
+        var isLate = false
         while true {
             let flushed = PQflush(handle)
             // What the server said before it went is worth reading; the result says that the connection is lost.
@@ -233,6 +235,10 @@ final class PostgreSQLConnection {
                 return nil
             }
             if flushed < 0 || PQstatus(handle) == CONNECTION_BAD { throw connectionFailure() }
+            // Something may come all the time, but never its end. What is there already is worth a look: this process may have
+            // been held up.
+            if isLate { throw Self.late }
+            isLate = deadline.isOver
             try wait(forRead: true, forWrite: flushed == 1, by: deadline)
             if PQconsumeInput(handle) == 0 { throw connectionFailure() }
         }
@@ -264,10 +270,12 @@ final class PostgreSQLConnection {
             let count = poll(&descriptor, 1, left)
             if count > 0 { return }
             if count < 0, errno == EINTR { continue }
-            if count < 0 || deadline.millisecondsLeft == 0 {
-                throw PostgreSQLFailure(message: "the server did not answer in time", isLost: true)
-            }
+            if count < 0 || deadline.millisecondsLeft == 0 { throw Self.late }
         }
+    }
+
+    private static var late: PostgreSQLFailure {
+        PostgreSQLFailure(message: "the server did not answer in time", isLost: true)
     }
 
     private func check(_ succeeded: Int32) throws(PostgreSQLFailure) {

@@ -198,10 +198,13 @@ struct PostgreSQLBatch {
     }
 
     private static func removeColumns(_ works: [Work]) -> [PostgreSQLArray] {
-        lookColumns(works) + [
-            PostgreSQLArray(.integer, of: works) { array, work in
-                if case .remove(let version) = work.step { array.append(version) }
-            }
+        let removals = works.compactMap { work in
+            if case .remove(let version) = work.step { (key: work.slot.key, version: version) } else { nil }
+        }
+        return [
+            PostgreSQLArray(.text, of: removals) { $0.append($1.key.scope.text) },
+            PostgreSQLArray(.text, of: removals) { $0.append(valueOf: $1.key) },
+            PostgreSQLArray(.integer, of: removals) { $0.append($1.version) },
         ]
     }
 

@@ -38,6 +38,7 @@ final class PostgreSQLChangeSource: ChangeSource {
     // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
     nonisolated(unsafe) private var session: Session?
     nonisolated(unsafe) private var lastNumber = 0
+    nonisolated(unsafe) private var isClosed = false
 
     /// - Returns: `nil` if there are no sessions to hear anything.
     init?(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
@@ -64,10 +65,11 @@ final class PostgreSQLChangeSource: ChangeSource {
         try await mark.answer.value().get()
     }
 
-    /// Ends the connection, if there is one.
+    /// Ends the connection, if there is one; none is made any more.
     func close() async {
         let answer = OneShot<Void>()
         queue.async {
+            self.isClosed = true
             self.disconnect()
             answer.fire(())
         }
@@ -79,6 +81,8 @@ final class PostgreSQLChangeSource: ChangeSource {
     // MARK: On the queue
 
     private func connect(_ onChange: @escaping @Sendable (String?) -> Void) throws -> Int {
+        if isClosed { throw PostgreSQLErrors.closed }
+        disconnect()
         let connection = try opener.openForCalls()
         let deadline = opener.statementDeadline
         // A mark that a crash loses is made again a second later.
@@ -129,11 +133,22 @@ final class PostgreSQLChangeSource: ChangeSource {
             defer { marks = [] }
             return marks
         }
-        let result = Result { try write(marks.flatMap(\.keys)) }.mapError(Self.error)
-        for mark in marks { mark.answer.fire(result) }
+        // A statement keeps its rows locked until it ends, so that none has too many.
+        var rest = marks[...]
+        while !rest.isEmpty {
+            var count = 0
+            let group = rest.prefix { mark in
+                count += mark.keys.count
+                return count == mark.keys.count || count <= ChangeListener.keysAtOnce
+            }
+            let result = Result { try write(group.flatMap(\.keys)) }.mapError(Self.error)
+            for mark in group { mark.answer.fire(result) }
+            rest = rest.dropFirst(group.count)
+        }
     }
 
     private func write(_ keys: [IdempotencyKey]) throws {
+        if isClosed { throw PostgreSQLErrors.closed }
         guard let session else { throw PostgreSQLFailure(message: "the connection is lost", isLost: true) }
         // In the same order everywhere: two processes that mark the same rows never wait for each other in turn.
         let keys = keys.sorted { $0.digest < $1.digest }

@@ -10,7 +10,8 @@ extension PostgreSQLIdempotencyStore: WakingIdempotencyStore {
     /// - Parameters:
     ///   - key: The key.
     ///   - onChange: Called after each change, and about once a second without one.
-    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``.
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``: also for up to
+    ///   two seconds after the server could not be reached, in which it is not tried again.
     public nonisolated(nonsending) func subscribe(
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void

@@ -8,7 +8,8 @@ extension RedisIdempotencyStore: WakingIdempotencyStore {
     ///   - key: The key.
     ///   - onChange: Called after each change, and about once a second without one; 40 times a second if the client cannot
     ///     listen (``RedisSubscribingClient``).
-    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``.
+    /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``: also for up to
+    ///   two seconds after the server could not be reached, in which it is not tried again.
     public nonisolated(nonsending) func subscribe(
         to key: IdempotencyKey,
         onChange: @escaping @Sendable () -> Void

@@ -1,4 +1,4 @@
-import Synchronization
+import IdempotencyTesting
 import Testing
 
 @testable import Idempotency
@@ -84,10 +84,46 @@ struct ChangeListenerTests {
         ear.onSubscribe.update { $0 = { _ in } }
         _ = try await listener.subscribe(to: key("b"), reference: "b") {}
         #expect(ear.begun.value == 2)
-        ear.onChange.value?(nil)
+        // Something may have changed while nothing was heard.
         #expect(wakes.value == 2)
+        ear.onChange.value?(nil)
+        #expect(wakes.value == 3)
         #expect(ear.ended.value == 2)
         listener.close()
+    }
+
+    @Test("Everybody looks once a second; when nobody has waited for five looks, nothing is listened to")
+    func idle() async throws {
+        let clock = ManualClock()
+        let runtime = IdempotencyRuntime(
+            clock: clock,
+            executor: globalConcurrentExecutor,
+            random: SystemRandomNumberGenerator()
+        )
+        let listener = ChangeListener(ear, subscribers, closed: closed, runtime: runtime)
+        func second() async {
+            await clock.waitForSleeper(within: .seconds(1))
+            clock.advance(by: .seconds(1))
+        }
+        let wakes = Counter()
+        let subscription = try await listener.subscribe(to: key("a"), reference: "a") { wakes.add() }
+        await second()
+        await clock.waitForSleeper(within: .seconds(1))
+        #expect(wakes.value == 1)
+        #expect(try ear.marked.value == [key("a"), key("a")])
+        subscription.cancel()
+        for _ in 0..<4 { await second() }
+        await clock.waitForSleeper(within: .seconds(1))
+        #expect(ear.ended.value == 0)
+        await second()
+        while ear.ended.value == 0 { await Task.yield() }
+        // Whoever waits next begins anew.
+        _ = try await listener.subscribe(to: key("b"), reference: "b") {}
+        #expect(ear.begun.value == 2)
+        await second()
+        await clock.waitForSleeper(within: .seconds(1))
+        listener.close()
+        await second()
     }
 
     @Test("Where listening fails, whoever waits is told, and is no subscriber; it is not tried again at once")
