@@ -46,8 +46,12 @@ struct PostgreSQLErrorTests {
 
     @Test("A server that sends without an end while it is connected to is given up")
     func flood() async {
-        // The greeting is accepted (AuthenticationOk), and then come 2 GB of settings (ParameterStatus).
-        let server = FloodServer([82, 0, 0, 0, 8, 0, 0, 0, 0], then: [83, 0, 0, 0, 8, 97, 0, 98, 0])
+        // The greeting is accepted (AuthenticationOk), and then come settings (ParameterStatus).
+        let server = FloodServer(
+            [82, 0, 0, 0, 8, 0, 0, 0, 0],
+            then: [83, 0, 0, 0, 8, 97, 0, 98, 0],
+            megabytes: 200
+        )
         var options = PostgreSQLOptions()
         options.connectTimeout = .milliseconds(300)
         let address = "host=127.0.0.1 port=\(server.port) user=u dbname=d sslmode=disable gssencmode=disable"

@@ -50,7 +50,10 @@ struct PostgreSQLWakingTests {
     @Test("Many that begin to wait at once are marked by statements that lock a thousand rows at most")
     func manyMarks() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        var options = PostgreSQLOptions()
+        options.lockTimeout = .seconds(20)
+        options.statementTimeout = .seconds(30)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
         let connection = try RawConnection()
         let (log, counter) = (Server.freshName("log"), Server.freshName("f"))
         try connection.run(
@@ -66,10 +69,20 @@ struct PostgreSQLWakingTests {
                 FOR EACH STATEMENT EXECUTE FUNCTION \(counter)()
             """
         )
+        // The first statement waits for this, and meanwhile the others gather behind it.
+        try connection.run("BEGIN; UPDATE \(table.quoted) SET awaited = awaited WHERE key = 'k-1'")
         try await withThrowingTaskGroup(of: (any StoreSubscription).self) { group in
-            for number in 1...5000 {
+            group.addTask { try await store.subscribe(to: key("k-1")) {} }
+            let observer = try RawConnection()
+            try await wait("the first statement") {
+                try observer.run("SELECT count(*) FROM pg_locks WHERE NOT granted") != [["0"]]
+            }
+            for number in 2...5000 {
                 group.addTask { try await store.subscribe(to: key("k-\(number)")) {} }
             }
+            try await wait("the others") { store.subscribers.keys.count == 5000 }
+            try await Task.sleep(for: .milliseconds(50))
+            try connection.run("ROLLBACK")
             for try await subscription in group { subscription.cancel() }
         }
         #expect(try connection.run("SELECT count(*) FROM \(table.quoted) WHERE awaited") == [["5000"]])

@@ -96,7 +96,7 @@ struct RedisRubbishTests {
     @Test("A server that sends without an end while it is greeted is given up")
     func flood() async throws {
         // A string of 2 GB, all of it to come.
-        let server = FloodServer(Array("$2000000000\r\n".utf8), then: [65])
+        let server = FloodServer(Array("$2000000000\r\n".utf8), then: [65], megabytes: 2000)
         var options = HiredisOptions()
         options.connectTimeout = .milliseconds(300)
         options.replyTimeout = .milliseconds(300)

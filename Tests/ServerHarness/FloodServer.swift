@@ -1,19 +1,22 @@
 import Foundation
 import Idempotency
 
-/// A server that answers a connection with some bytes, and then sends others without an end, or nearly.
+/// A server that answers a connection with some bytes, and then sends many others, as fast as they are taken.
 @available(Idempotency 0.1, *)
 public final class FloodServer: Sendable {
     /// Where it listens, on 127.0.0.1.
     public let port: UInt16
     private let listener: Int32
     private let sent = OneShot<Int>()
-    private static let blocks = 20_000
+    private let blocks: Int
 
     /// - Parameters:
     ///   - head: What it sends first, once something was asked.
-    ///   - part: What it sends again and again, as 100 KB at a time: 2 GB.
-    public init(_ head: [UInt8], then part: [UInt8]) {
+    ///   - part: What it sends again and again.
+    ///   - megabytes: How much that is in all: more than anybody reads in the time that he has.
+    public init(_ head: [UInt8], then part: [UInt8], megabytes: Int) {
+        let blocks = megabytes * 10
+        self.blocks = blocks
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         var address = sockaddr_in()
@@ -34,11 +37,11 @@ public final class FloodServer: Sendable {
             var buffer = [UInt8](repeating: 0, count: 65_536)
             _ = recv(client, &buffer, buffer.count, 0)
             _ = send(client, head, head.count, Int32(MSG_NOSIGNAL))
-            let blocks = (0..<Self.blocks).prefix { _ in
+            let taken = (0..<blocks).prefix { _ in
                 send(client, block, block.count, Int32(MSG_NOSIGNAL)) > 0
             }
             close(client)
-            sent.fire(blocks.count)
+            sent.fire(taken.count)
         }.start()
     }
 
@@ -48,5 +51,5 @@ public final class FloodServer: Sendable {
     }
 
     /// Whether the other side has cut it off before all was sent. Waits until one or the other has happened; to be asked once.
-    public func wasCutOff() async -> Bool { await sent.value() < Self.blocks }
+    public func wasCutOff() async -> Bool { await sent.value() < blocks }
 }
