@@ -7,8 +7,8 @@ public final class CuttingProxy: Sendable {
     private enum Order { case none, beforeRequest, afterRequest }
 
     /// Where clients connect to, on 127.0.0.1.
-    public let port: UInt16
-    private let listener: Int32
+    public var port: UInt16 { listener.port }
+    private let listener = LoopbackListener()
     private let serverPort: UInt16
     private let order = Mutex((order: Order.none, text: ""))
     private let cutCount = Atomic(0)
@@ -17,31 +17,14 @@ public final class CuttingProxy: Sendable {
     /// - Parameter serverPort: The server's, on 127.0.0.1.
     public init(to serverPort: UInt16) {
         self.serverPort = serverPort
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.listener = listener
-        var address = Self.address(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, pointer, &length) == 0
-            }
-        }
-        precondition(bound, "no port is free")
-        port = UInt16(bigEndian: address.sin_port)
-        Thread { [weak self] in
-            while true {
-                let client = accept(listener, nil, nil)
-                guard client >= 0, let self else { return }
+        Thread { [weak self, listener] in
+            while let client = listener.next(), let self {
                 self.serve(client)
             }
         }.start()
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { listener.end() }
 
     /// How many connections were cut.
     public var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }

@@ -5,8 +5,8 @@ import Idempotency
 @available(Idempotency 0.1, *)
 public final class FloodServer: Sendable {
     /// Where it listens, on 127.0.0.1.
-    public let port: UInt16
-    private let listener: Int32
+    public var port: UInt16 { listener.port }
+    private let listener = LoopbackListener()
     private let sent = OneShot<Int>()
     private let blocks: Int
 
@@ -17,23 +17,10 @@ public final class FloodServer: Sendable {
     public init(_ head: [UInt8], then part: [UInt8], megabytes: Int) {
         let blocks = megabytes * 10
         self.blocks = blocks
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.listener = listener
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                precondition(bind(listener, pointer, length) == 0 && listen(listener, 128) == 0)
-                precondition(getsockname(listener, pointer, &length) == 0)
-            }
-        }
-        port = UInt16(bigEndian: address.sin_port)
         let block = Array(repeatElement(part, count: 100_000 / part.count).joined())
         let sent = sent
-        Thread {
-            let client = accept(listener, nil, nil)
+        Thread { [listener] in
+            guard let client = listener.next() else { return }
             var buffer = [UInt8](repeating: 0, count: 65_536)
             _ = recv(client, &buffer, buffer.count, 0)
             _ = send(client, head, head.count, Int32(MSG_NOSIGNAL))
@@ -45,10 +32,7 @@ public final class FloodServer: Sendable {
         }.start()
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    deinit { listener.end() }
 
     /// Whether the other side has cut it off before all was sent. Waits until one or the other has happened; to be asked once.
     public func wasCutOff() async -> Bool { await sent.value() < blocks }

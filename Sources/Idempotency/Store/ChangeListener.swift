@@ -58,7 +58,7 @@ package final class ChangeListener: Sendable {
     ///   - source: What tells of changes; `nil`: nothing does.
     ///   - subscribers: Who waits. The store wakes them too, at changes of its own.
     ///   - closed: What is thrown after ``close()``.
-    ///   - runtime: The clock and the executor of the looks underneath.
+    ///   - runtime: The clock and the executor of the looks underneath, and the random part of pauses.
     package init(
         _ source: (any ChangeSource)?,
         _ subscribers: ChangeSubscribers,
@@ -133,7 +133,7 @@ package final class ChangeListener: Sendable {
         do {
             let subscribers = subscribers
             let subscription = try await source.subscribe { [weak self] reference in
-                if let reference { subscribers.wake(references: [reference]) } else { self?.lose(session) }
+                if let reference { subscribers.wake(reference: reference) } else { self?.lose(session) }
             }
             session.begin(subscription)
             let hadGap = state.withLock { state in
@@ -149,7 +149,8 @@ package final class ChangeListener: Sendable {
         } catch {
             state.withLock { state in
                 if state.current?.session === session { state.current = nil }
-                state.pause = (runtime.time.now().addingClamped(state.backoff.fail().nanoseconds), error)
+                let span = state.backoff.fail(runtime.random.next()).nanoseconds
+                state.pause = (runtime.time.now().addingClamped(span), error)
                 state.hasGap = true
             }
             throw error

@@ -63,9 +63,9 @@ package final class ChangeSubscribers: Sendable {
         for wake in wakes { wake() }
     }
 
-    /// Wakes whoever waits for keys of which another process has told.
-    package func wake(references: [String]) {
-        wake(state.withLock { state in references.flatMap { Array(state.keys[$0] ?? []) } })
+    /// Wakes whoever waits for a key of which another process has told.
+    package func wake(reference: String) {
+        wake(state.withLock { Array($0.keys[reference] ?? []) })
     }
 
     /// Wakes everybody: something may have changed.

@@ -5,10 +5,13 @@ package struct ReconnectBackoff: Sendable {
 
     package init() {}
 
-    /// Counts an attempt that failed. Returns how long to wait.
-    package mutating func fail() -> Duration {
+    /// Counts an attempt that failed.
+    ///
+    /// - Parameter random: Random bits, so that not all who lost a server come back at once.
+    /// - Returns: How long to wait: two seconds at most.
+    package mutating func fail(_ random: UInt64) -> Duration {
         failures += 1
-        return .milliseconds(min(2000, 25 << min(failures, 10))) * Double.random(in: 0.5...1)
+        return .milliseconds(min(2000, 25 << min(failures, 10))) * (0.5 + 0.5 * Double(random) / Double(UInt64.max))
     }
 
     /// An attempt has succeeded.

@@ -198,7 +198,8 @@ final class PostgreSQLWorker: Sendable {
             let error = PostgreSQLErrors.error(for: error, wasSent: false)
             state.withLock { state in
                 state.lanes[number].isConnected = false
-                state.lanes[number].pause = (CallDeadline(in: state.lanes[number].backoff.fail()), error)
+                let span = state.lanes[number].backoff.fail(.random(in: .min ... .max))
+                state.lanes[number].pause = (CallDeadline(in: span), error)
             }
             throw error
         }

@@ -295,7 +295,9 @@ final class HiredisPipeline: Sendable {
                 (state.isRunning, state.isConnected, state.holder) = (false, false, .nobody)
                 state.hasReplied = false
             }
-            if !state.hasReplied, !state.isClosed { state.pause = (CallDeadline(in: state.backoff.fail()), notSent) }
+            if !state.hasReplied, !state.isClosed {
+                state.pause = (CallDeadline(in: state.backoff.fail(.random(in: .min ... .max))), notSent)
+            }
             return (state.underWay[state.answered...], state.waiting, state.whenEnded)
         }
         for call in underWay { call.answer(.failure(error)) }
