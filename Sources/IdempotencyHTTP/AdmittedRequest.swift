@@ -41,19 +41,16 @@ public struct AdmittedRequest: Sendable {
     ///   - handler: The work. What it throws is thrown on, and the lapse policy says whether a retry runs again.
     /// - Throws: What the handler throws; what the policy's fingerprint throws; `IdempotencyError` for mistakes in the service,
     ///   such as a handler that calls with its own key from inside.
+    @inlinable
     public func respond<Response>(
         body: some Collection<UInt8>,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> HandlerResponse<Response>
     ) async throws -> HTTPReply<Response> {
         guard body.count <= maximumRequestBody else { return .answered(contentTooLarge) }
-        let fingerprint =
-            if let make = rules.policy.fingerprint {
-                try make(request, Array(body))
-            } else {
-                Fingerprint(of: request, body: body)
-            }
+        let inPlace = try body.withContiguousStorageIfAvailable { try fingerprint(of: $0) }
+        let asked = try inPlace ?? Array(body).withUnsafeBufferPointer { try fingerprint(of: $0) }
         var own: Response?
-        let reply = try await reply(fingerprint) { execution in
+        let reply = try await reply(asked) { execution in
             let response = try await handler(execution)
             own = response.response
             return HandlerResponse<Void>((), status: response.status, fields: response.fields, body: response.body)
@@ -64,9 +61,17 @@ public struct AdmittedRequest: Sendable {
         }
     }
 
+    /// What the policy makes of the request and its body.
+    @usableFromInline
+    func fingerprint(of body: UnsafeBufferPointer<UInt8>) throws -> Fingerprint? {
+        if let make = rules.policy.fingerprint { return try make(request, Array(body)) }
+        return Fingerprint(of: request, body: body)
+    }
+
     /// What there is to do about a request, whatever a response is in its framework: all of it but the response itself, so that
-    /// it is compiled once, and not looked up for a type at run time.
-    private func reply(
+    /// it is compiled once. What is around it is compiled where it is called, for the types there.
+    @usableFromInline
+    func reply(
         _ fingerprint: Fingerprint?,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> HandlerResponse<Void>
     ) async throws -> HTTPReply<Void> {
@@ -76,11 +81,7 @@ public struct AdmittedRequest: Sendable {
         /// Whether the handler threw an error of another key's, or of no run at all.
         var isForeign = false
         do {
-            let outcome = try await rules.interceptor.outcome(
-                of: HTTPResult.self,
-                key: key,
-                fingerprint: fingerprint
-            ) { execution in
+            let outcome = try await rules.interceptor.keptOutcome(key: key, fingerprint: fingerprint) { execution in
                 let response: HandlerResponse<Void>
                 do {
                     response = try await handler(execution)
@@ -91,12 +92,12 @@ public struct AdmittedRequest: Sendable {
                 hasResponded = true
                 isProtected = execution.token != nil
                 switch rules.policy.disposition(response.status, response.fields) {
-                case .keep: return .fresh(kept: kept(of: response))
+                case .keep: return kept(of: response)
                 case .discard: throw DiscardedResponse()
                 case .discardWithoutEffect: throw EffectDidNotHappen(DiscardedResponse())
                 }
             }
-            return reply(to: outcome, isProtected: isProtected)
+            return try reply(to: outcome, isProtected: isProtected)
         } catch is DiscardedResponse {
             // Nobody but this call's handler throws it, and it had a response.
             return .ran((), adding: [])
@@ -123,25 +124,28 @@ public struct AdmittedRequest: Sendable {
         try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
     }
 
-    private func kept(of response: HandlerResponse<Void>) -> [UInt8]? {
-        guard let body = response.body else { return nil }
+    /// What is kept of a response: it as bytes, or that it cannot be kept.
+    private func kept(of response: HandlerResponse<Void>) -> StoredValue {
+        guard let body = response.body else { return .omitted(.tooLarge) }
         let fields = rules.policy.keptFields.kept(of: response.fields)
         let bytes = HTTPAnswer(status: response.status, fields: fields, body: body).encoded()
-        return bytes.flatMap { $0.count <= maximumKeptBody ? $0 : nil }
+        guard let bytes, bytes.count <= maximumKeptBody else { return .omitted(.tooLarge) }
+        return .bytes(bytes)
     }
 
-    private func reply(to outcome: IdempotentOutcome<HTTPResult.Value>, isProtected: Bool) -> HTTPReply<Void> {
+    private func reply(to outcome: IdempotentOutcome<StoredValue>, isProtected: Bool) throws -> HTTPReply<Void> {
         switch outcome {
-        case .ran(.fresh(let kept)), .replayed(.fresh(let kept)):
+        case .ran(let kept):
             // Where nothing is kept, nothing answers retries.
-            .ran((), adding: kept != nil && isProtected ? rules.lifetimeFields : [])
-        case .ran(.replayed(let answer)), .replayed(.replayed(let answer)):
+            if case .bytes = kept, isProtected { return .ran((), adding: rules.lifetimeFields) }
+            return .ran((), adding: [])
+        case .replayed(let kept):
             // Without the lifetime, which counts from the first response on: how much is left of it is not known here.
-            .answered(answer.adding([HTTPIdempotency.replayedField]))
+            return .answered(try HTTPAnswer(kept).adding([HTTPIdempotency.replayedField]))
         case .inProgress(let remaining):
-            .answered(rules.problem(.inProgress, retryAfter: remaining))
+            return .answered(rules.problem(.inProgress, retryAfter: remaining))
         case .unknown:
-            .answered(answer(.outcomeUnknown))
+            return .answered(answer(.outcomeUnknown))
         }
     }
 

@@ -114,9 +114,7 @@ public struct HTTPIdempotency: Sendable {
             )
             return problem(.contentEncodingUnknown, adding: [accepted])
         }
-        if let length = request.values(of: "Content-Length").first.flatMap(Int.init),
-            length > storage.policy.maximumRequestBody
-        {
+        if let length = request.contentLength, length > storage.policy.maximumRequestBody {
             return problem(.contentTooLarge)
         }
         return nil

@@ -4,17 +4,16 @@ extension IdempotencyInterceptor {
     typealias Handler<Value> = nonisolated(nonsending) (IdempotentExecution) async throws -> Value
     typealias OwnTaskHandler<Value> = @Sendable (IdempotentExecution) async throws -> Value
 
-    /// As the public form, for a result that is kept in a way of its own.
-    package func outcome<Kind: ResultKind>(
-        of kind: Kind.Type,
+    /// As the public form, for a result in the form in which it is kept.
+    package func keptOutcome(
         key: IdempotencyKey,
         fingerprint: Fingerprint?,
-        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
-    ) async throws -> IdempotentOutcome<Kind.Value> {
+        handler: nonisolated(nonsending) (IdempotentExecution) async throws -> StoredValue
+    ) async throws -> IdempotentOutcome<StoredValue> {
         var ending = CallEnding.ran
         do {
             let value = try await engine.execute(
-                kind,
+                KeptResult.self,
                 key,
                 fingerprint,
                 policy,

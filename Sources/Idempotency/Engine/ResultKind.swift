@@ -28,3 +28,11 @@ package enum VoidResult: ResultKind {
         try ResultKeeping.restoreVoid(from: stored)
     }
 }
+
+/// A value as a record keeps it: its caller encodes and decodes by itself.
+@available(Idempotency 0.1, *)
+package enum KeptResult: ResultKind {
+    package static func keep(_ value: StoredValue, by engine: Engine, limit: Int) -> StoredValue { value }
+
+    package static func restore(_ stored: StoredValue, by engine: Engine) -> StoredValue { stored }
+}

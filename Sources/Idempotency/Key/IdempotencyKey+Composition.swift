@@ -23,7 +23,7 @@ extension IdempotencyKey {
             if index > 0 { joined += ":" }
             joined += KeyText.escape(part, ":")
         }
-        try KeyText.validate(joined, "The composed key (its parts joined)")
+        try KeyText.validateLength(joined, "The composed key (its parts joined)")
         self.init(scope: scope, validated: joined)
     }
 

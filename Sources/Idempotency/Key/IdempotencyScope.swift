@@ -65,7 +65,7 @@ public struct IdempotencyScope: Sendable {
             text += ";principal="
             text += KeyText.escape(principal, "/;=")
         }
-        try KeyText.validate(text, "The scope (operation, tenant and principal joined)")
+        try KeyText.validateLength(text, "The scope (operation, tenant and principal joined)")
         storage = Storage(operation: operation, tenant: tenant, principal: principal, text: text)
     }
 }

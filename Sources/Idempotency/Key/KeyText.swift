@@ -4,38 +4,49 @@ enum KeyText {
     /// The longest text, in bytes of UTF-8. Fits the header of the IETF draft's users and every store's index.
     static let maximumBytes = 255
 
+    /// - Parameter what: What the text is, to begin a sentence; made for an error alone.
     static func validate(
         _ text: String,
-        _ what: String,
+        _ what: @autoclosure () -> String,
         _ code: IdempotencyError.Code = .invalidKey
     ) throws(IdempotencyError) {
         if text.isEmpty {
-            throw IdempotencyError(code, "\(what) is empty; give it at least one character.")
+            throw IdempotencyError(code, "\(what()) is empty; give it at least one character.")
         }
+        try validateLength(text, what(), code)
+        if hasControlCharacter(text) {
+            throw IdempotencyError(code, "\(what()) holds a control character; remove it.")
+        }
+    }
+
+    /// All that there is to look at in a text that was joined of valid ones.
+    static func validateLength(
+        _ text: String,
+        _ what: @autoclosure () -> String,
+        _ code: IdempotencyError.Code = .invalidKey
+    ) throws(IdempotencyError) {
         let count = text.utf8.count
         if count > maximumBytes {
             throw IdempotencyError(
                 code,
-                "\(what) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it."
+                "\(what()) has \(count) bytes of UTF-8, more than \(maximumBytes); shorten it, or use a hash of it."
             )
-        }
-        if hasControlCharacter(text) {
-            throw IdempotencyError(code, "\(what) holds a control character; remove it.")
         }
     }
 
     private static func hasControlCharacter(_ text: String) -> Bool {
         // Unicode's tables are asked for what is not ASCII alone: they cost more than all the rest of a key.
-        var isASCII = true
-        var hasControlCharacter = false
+        var allBits: UInt8 = 0
+        var controls = 0
         var bytes = text
         bytes.withUTF8 { bytes in
+            // Without a branch, so that many bytes are looked at with one instruction.
             for byte in bytes {
-                hasControlCharacter = hasControlCharacter || byte < 0x20 || byte == 0x7F
-                isASCII = isASCII && byte < 0x80
+                allBits |= byte
+                controls &+= (byte < 0x20 ? 1 : 0) &+ (byte == 0x7F ? 1 : 0)
             }
         }
-        if isASCII || hasControlCharacter { return hasControlCharacter }
+        if controls > 0 || allBits < 0x80 { return controls > 0 }
         return text.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
@@ -49,10 +60,17 @@ enum KeyText {
         var part = part
         let escaped: String? = part.withUTF8 { bytes in
             separators.withUTF8Buffer { separators in
+                // A bit for each character, to look at one byte once.
+                var special: (low: UInt64, high: UInt64) = (1 << UInt64(UInt8(ascii: "%")), 0)
+                for separator in separators {
+                    if separator < 64 {
+                        special.low |= 1 << UInt64(separator)
+                    } else {
+                        special.high |= 1 << UInt64(separator & 63)
+                    }
+                }
                 func isSpecial(_ byte: UInt8) -> Bool {
-                    if byte == UInt8(ascii: "%") { return true }
-                    for separator in separators where byte == separator { return true }
-                    return false
+                    byte < 0x80 && (byte < 64 ? special.low : special.high) >> UInt64(byte & 63) & 1 == 1
                 }
                 var count = 0
                 for byte in bytes where isSpecial(byte) { count += 1 }

@@ -51,4 +51,10 @@ extension Sequence where Element == HeaderField {
         for field in self where field.has(name) { values.append(field.value) }
         return values
     }
+
+    /// The value of the first field of a name.
+    func firstValue(of name: String) -> String? {
+        for field in self where field.has(name) { return field.value }
+        return nil
+    }
 }

@@ -32,6 +32,9 @@ public struct IdempotentRequest: Sendable {
     ///
     /// - Parameter name: The name; case does not count.
     public func values(of name: String) -> [String] { fields.values(of: name) }
+
+    /// The body's length as announced, in bytes; `nil` if there is no `Content-Length`, or none that is a number.
+    public var contentLength: Int? { fields.firstValue(of: "Content-Length").flatMap { Int($0) } }
 }
 
 @available(Idempotency 0.1, *)

@@ -7,7 +7,7 @@ extension Fingerprint {
     /// - Parameters:
     ///   - request: The request without its body.
     ///   - body: The body, as it was sent.
-    init(of request: IdempotentRequest, body: some Collection<UInt8>) {
+    init(of request: IdempotentRequest, body: UnsafeBufferPointer<UInt8>) {
         var hash = SHA256()
         hash.updateWithLengthPrefix(request.method)
         hash.updateWithLengthPrefix(request.path)

@@ -50,6 +50,29 @@ extension HTTPAnswer {
         self = answer
     }
 
+    /// Reads what a record keeps of a response.
+    ///
+    /// - Throws: `IdempotencyError` with `resultNotKept` if nothing was kept of it, or with `undecodableResult` if it is none.
+    init(_ kept: StoredValue) throws(IdempotencyError) {
+        switch kept {
+        case .bytes(let bytes):
+            try self.init(encoded: bytes)
+        case .omitted, .void:
+            // Nothing at all is what a person keeps who has found out that it is done, and not with what response.
+            throw IdempotencyError(
+                code: .resultNotKept,
+                message:
+                    "The request was carried out, and its response is not kept: a stream, too long, or settled without one."
+            )
+        case .encoded:
+            throw IdempotencyError(
+                code: .undecodableResult,
+                message:
+                    "What is kept under the key is no HTTP response. Nothing ran; give handlers outside of HTTP another scope."
+            )
+        }
+    }
+
     private static func read(_ bytes: [UInt8]) -> HTTPAnswer? {
         bytes.withUnsafeBufferPointer { bytes in
             var rest = bytes[...]

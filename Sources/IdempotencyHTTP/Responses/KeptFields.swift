@@ -27,9 +27,10 @@ public struct KeptFields: Sendable {
         "idempotent-replayed", "idempotency-key-lifetime",
     ]
 
-    private let names: Set<String>
+    /// Few, and in a row: they are gone through for each field.
+    private let names: [String]
 
-    private init(unchecked names: Set<String>) {
+    private init(unchecked names: [String]) {
         self.names = names
     }
 
@@ -39,7 +40,7 @@ public struct KeptFields: Sendable {
     /// - Throws: `IdempotencyError` with `invalidPolicy` for a field that must not be repeated: of a connection
     ///   (RFC 9110, section 7.6.1), credentials and challenges, cookies, `Age`, `Content-Length`, `Date`, and the rules' own.
     public init(_ names: some Sequence<String>) throws(IdempotencyError) {
-        var kept: Set<String> = []
+        var kept: [String] = []
         for name in names {
             let name = name.lowercased()
             if Self.neverKept.contains(name) {
@@ -48,7 +49,7 @@ public struct KeptFields: Sendable {
                     message: "A replay must not repeat the field \(name); leave it out of the kept fields."
                 )
             }
-            kept.insert(name)
+            kept.append(name)
         }
         self.init(unchecked: kept)
     }
@@ -58,17 +59,19 @@ public struct KeptFields: Sendable {
     /// - Parameter names: The names; case does not count.
     /// - Throws: As the initializer.
     public func adding(_ names: String...) throws(IdempotencyError) -> KeptFields {
-        KeptFields(unchecked: self.names.union(try KeptFields(names).names))
+        KeptFields(unchecked: self.names + (try KeptFields(names).names))
     }
 
     /// Those of a response's fields that are kept.
     func kept(of fields: [HeaderField]) -> [HeaderField] {
-        let ofConnection = fields.values(of: "connection").flatMap { $0.split(separator: ",") }.map {
-            $0.trimmingSpaces()
+        let kept = fields.filter { field in
+            for name in names where field.has(name) { return true }
+            return false
         }
-        return fields.filter { field in
-            names.contains(where: field.has) && !ofConnection.contains { field.has(String($0)) }
-        }
+        let connection = fields.values(of: "connection")
+        if connection.isEmpty { return kept }
+        let ofConnection = connection.flatMap { $0.split(separator: ",") }.map { $0.trimmingSpaces() }
+        return kept.filter { field in !ofConnection.contains { field.has(String($0)) } }
     }
 }
 

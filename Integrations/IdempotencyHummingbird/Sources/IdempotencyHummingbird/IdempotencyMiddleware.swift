@@ -122,9 +122,7 @@ public struct IdempotencyMiddleware<Context: RequestContext>: RouterMiddleware {
     /// Whether a body is shorter than it was said to be. Where a stream just ends, as over HTTP/2, a request that was cut off must
     /// not run as a shorter one. What is encoded may have been decoded on the way, and have any length.
     private func isCutOff(_ body: ByteBuffer, of request: IdempotentRequest) -> Bool {
-        guard let announced = request.values(of: "Content-Length").first.flatMap({ Int($0) }),
-            body.readableBytes < announced
-        else { return false }
+        guard let announced = request.contentLength, body.readableBytes < announced else { return false }
         return request.values(of: "Content-Encoding").allSatisfy { $0.lowercased() == "identity" }
     }
 

@@ -20,8 +20,9 @@ extension Response {
 extension HTTPFields {
     mutating func append(_ fields: [HeaderField]) {
         for field in fields {
+            let known = HTTPField.Name.ofTheRules.first { $0.rawName == field.name }
             // Kept fields come from a response, and the rules' own have names.
-            guard let name = HTTPField.Name(field.name) else { continue }
+            guard let name = known ?? HTTPField.Name(field.name) else { continue }
             append(HTTPField(name: name, value: field.value))
         }
     }
