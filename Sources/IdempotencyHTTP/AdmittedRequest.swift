@@ -69,7 +69,7 @@ public struct AdmittedRequest: Sendable {
     }
 
     /// What there is to do about a request, whatever a response is in its framework: all of it but the response itself, so that
-    /// it is compiled once. What is around it is compiled where it is called, for the types there.
+    /// it is compiled once. What is around it in the caller's task is compiled where it is called, for the types there.
     @usableFromInline
     func reply(
         _ fingerprint: Fingerprint?,

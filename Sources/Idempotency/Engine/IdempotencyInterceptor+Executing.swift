@@ -1,4 +1,4 @@
-/// What all the forms of a call come down to: two kinds of result, in the caller's task or in one of their own.
+/// What all the forms of a call come down to: three kinds of result, in the caller's task or in one of their own.
 @available(Idempotency 0.1, *)
 extension IdempotencyInterceptor {
     typealias Handler<Value> = nonisolated(nonsending) (IdempotentExecution) async throws -> Value

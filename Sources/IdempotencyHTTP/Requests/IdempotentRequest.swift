@@ -33,8 +33,14 @@ public struct IdempotentRequest: Sendable {
     /// - Parameter name: The name; case does not count.
     public func values(of name: String) -> [String] { fields.values(of: name) }
 
-    /// The body's length as announced, in bytes; `nil` if there is no `Content-Length`, or none that is a number.
-    public var contentLength: Int? { fields.firstValue(of: "Content-Length").flatMap { Int($0) } }
+    /// The body's length as announced by the first field `Content-Length`, in bytes, and `Int.max` if it is more than that; `nil`
+    /// if there is no such field, or if it does not consist of digits (RFC 9110, section 8.6).
+    public var contentLength: Int? {
+        guard let value = fields.firstValue(of: "Content-Length"), !value.isEmpty,
+            value.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        return Int(value) ?? .max
+    }
 }
 
 @available(Idempotency 0.1, *)

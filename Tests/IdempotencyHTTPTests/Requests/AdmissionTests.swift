@@ -141,10 +141,26 @@ struct AdmissionTests {
         let announced = try await service.send(key: "k", fields: [HeaderField("Content-Length", "11")])
         #expect(announced.status == 413)
         #expect(announced.problem == "content-too-large")
+        // Over what an `Int` can hold.
+        let huge = [HeaderField("Content-Length", "99999999999999999999")]
+        #expect(try await service.send(key: "k", fields: huge).problem == "content-too-large")
         #expect(try await service.send(key: "k", String(repeating: "x", count: 11)).problem == "content-too-large")
         #expect(service.runs == 0)
         #expect(service.store.calls.isEmpty)
         #expect(try await service.send(key: "k", String(repeating: "x", count: 10)).status == 201)
+    }
+
+    @Test(
+        "An announced length is the first field's, if that is a number without a sign",
+        arguments: [
+            ("0", 0), ("17", 17), ("0017", 17), ("99999999999999999999", Int.max), ("-5", nil), ("+5", nil),
+            ("5, 5", nil), ("", nil), (" 5", nil), ("5x", nil), ("٥", nil),
+        ] as [(String, Int?)]
+    )
+    func contentLength(value: String, length: Int?) {
+        let fields = [HeaderField("content-length", value), HeaderField("Content-Length", "3")]
+        let request = IdempotentRequest(method: "POST", target: "/", route: "/", fields: fields)
+        #expect(request.contentLength == length)
     }
 
     @Test("An unknown content coding is 415, and says which are known")
