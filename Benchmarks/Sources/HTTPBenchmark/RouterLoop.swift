@@ -17,7 +17,7 @@ struct RouterLoop {
         .authorization: "alice", .contentType: "application/json", .contentLength: String(body.readableBytes),
     ]
 
-    let responder: any HTTPResponder<BasicRequestContext>
+    private let responder: any HTTPResponder<BasicRequestContext>
     private let channel = NIOAsyncTestingChannel()
     private let logger = Logger(label: "benchmark")
 

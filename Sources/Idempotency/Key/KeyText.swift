@@ -55,23 +55,20 @@ enum KeyText {
         return value
     }
 
-    /// Percent-encodes `%` and the given ASCII separators, so that parts joined by them come apart again in one way only.
+    /// Percent-encodes `%` and the given separators, so that parts joined by them come apart again in one way only.
+    ///
+    /// - Parameter separators: Characters that come before `@` in ASCII.
     static func escape(_ part: String, _ separators: StaticString) -> String {
         var part = part
         let escaped: String? = part.withUTF8 { bytes in
             separators.withUTF8Buffer { separators in
-                // A bit for each character, to look at one byte once.
-                var special: (low: UInt64, high: UInt64) = (1 << UInt64(UInt8(ascii: "%")), 0)
+                // A bit for each, to look at one byte once.
+                var special: UInt64 = 1 << UInt64(UInt8(ascii: "%"))
                 for separator in separators {
-                    if separator < 64 {
-                        special.low |= 1 << UInt64(separator)
-                    } else {
-                        special.high |= 1 << UInt64(separator & 63)
-                    }
+                    precondition(separator < 64, "a separator needs a bit")
+                    special |= 1 << UInt64(separator)
                 }
-                func isSpecial(_ byte: UInt8) -> Bool {
-                    byte < 0x80 && (byte < 64 ? special.low : special.high) >> UInt64(byte & 63) & 1 == 1
-                }
+                func isSpecial(_ byte: UInt8) -> Bool { byte < 64 && special >> UInt64(byte) & 1 == 1 }
                 var count = 0
                 for byte in bytes where isSpecial(byte) { count += 1 }
                 if count == 0 { return nil }
