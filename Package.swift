@@ -78,9 +78,11 @@ let package = Package(
                 .target(name: "IdempotencySQLite", condition: .when(traits: ["SQLite"])),
             ]
         ),
+        // What the tests of several targets share.
+        .target(name: "TestSupport", dependencies: ["Idempotency"], path: "Tests/TestSupport"),
         .testTarget(
             name: "IdempotencyTests",
-            dependencies: ["Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
+            dependencies: ["TestSupport", "Idempotency", "IdempotencyInMemory", "IdempotencyTesting"]
         ),
         .testTarget(
             name: "IdempotencyTestingTests",
@@ -88,7 +90,9 @@ let package = Package(
         ),
         .testTarget(
             name: "IdempotencyHTTPTests",
-            dependencies: ["Idempotency", "IdempotencyHTTP", "IdempotencyInMemory", "IdempotencyTesting"]
+            dependencies: [
+                "TestSupport", "Idempotency", "IdempotencyHTTP", "IdempotencyInMemory", "IdempotencyTesting",
+            ]
         ),
         // A process that tests of durable stores start and kill.
         .executableTarget(
@@ -110,11 +114,11 @@ let package = Package(
             path: "Tests/LedgerHarness"
         ),
         // Servers that are treated badly, and the way to them.
-        .target(name: "ServerHarness", dependencies: ["Idempotency"], path: "Tests/ServerHarness"),
+        .target(name: "ServerHarness", dependencies: ["TestSupport", "Idempotency"], path: "Tests/ServerHarness"),
         .testTarget(
             name: "IdempotencySQLiteTests",
             dependencies: [
-                "StoreWorker", "LedgerWorker", "LedgerHarness",
+                "StoreWorker", "LedgerWorker", "LedgerHarness", "TestSupport",
                 "Idempotency", "IdempotencySQL", "IdempotencySQLite", "IdempotencyTesting",
                 .target(name: "CSQLite", condition: .when(traits: ["SQLite"])),
             ]
@@ -122,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "IdempotencyPostgreSQLTests",
             dependencies: [
-                "LedgerWorker", "LedgerHarness", "ServerHarness",
+                "LedgerWorker", "LedgerHarness", "ServerHarness", "TestSupport",
                 "Idempotency", "IdempotencySQL", "IdempotencyPostgreSQL", "IdempotencyTesting",
                 .target(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
             ]
@@ -130,7 +134,7 @@ let package = Package(
         .testTarget(
             name: "IdempotencyRedisTests",
             dependencies: [
-                "LedgerWorker", "LedgerHarness", "ServerHarness",
+                "LedgerWorker", "LedgerHarness", "ServerHarness", "TestSupport",
                 "Idempotency", "IdempotencyRedis", "IdempotencyTesting",
                 .target(name: "CRedis", condition: .when(traits: ["Redis"])),
             ]

@@ -2,12 +2,13 @@
 
 # The toolchain keeps caches in the home folder, which the user of a container may not have.
 if [[ ! -w ${HOME:-/nonexistent} ]]; then
-    export HOME=$PWD/.build-plain/home
+    export HOME=$PWD/.build-home
     mkdir -p "$HOME"
 fi
 
-# Where and how the packages on Hummingbird and the benchmarks are built, so that Hummingbird is compiled once for all of them.
-readonly release=$PWD/.build-release optimized=(-c release -Xswiftc -warnings-as-errors)
+# swift_build <flags>…: builds. Several traits reach the compiler in the order of a Swift set, which differs from run to run, and
+# each other order would compile everything anew.
+swift_build() { SWIFT_DETERMINISTIC_HASHING=1 swift build "$@"; }
 
 # Says on standard error what is wrong, and ends the script.
 fail() {
@@ -18,16 +19,6 @@ fail() {
 # Prints how many tests ran, by the closing line that Swift Testing wrote into a log: 0 if there is none.
 tests_run() {
     sed -nE 's/.*Test run with ([0-9]+) tests? .*/\1/p' "$1" | awk '{ sum += $1 } END { print sum + 0 }'
-}
-
-# within_seconds <limit> <command>…: runs a command, and interrupts it after so many seconds; then the status is 124.
-#
-# On an interrupt `swift test` ends its test process as well, which on a plain termination would go on alone. What it wrote
-# comes line by line, so that the log of an interrupted run shows which test hung.
-within_seconds() {
-    local limit=$1
-    shift
-    timeout --signal=INT --kill-after=10 "$limit" stdbuf --output=L "$@"
 }
 
 # has_library <name>: whether a C library can be built with.

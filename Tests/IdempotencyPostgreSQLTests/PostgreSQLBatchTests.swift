@@ -3,6 +3,7 @@ import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
 import ServerHarness
+import TestSupport
 import Testing
 
 @Suite("Calls to a PostgreSQL store that travel together", .timeLimit(.minutes(10)))
@@ -171,7 +172,7 @@ struct PostgreSQLBatchTests {
                     }
                 }
             }
-            while calls.value < 10 * tasks { await Task.yield() }
+            await calls.wait(for: 10 * tasks)
             try await body(store)
             ended.add()
             try await group.waitForAll()

@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencySQL
 import ServerHarness
+import TestSupport
 import Testing
 
 @testable import IdempotencyPostgreSQL

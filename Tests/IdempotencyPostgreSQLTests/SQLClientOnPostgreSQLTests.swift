@@ -5,10 +5,14 @@ import IdempotencySQL
 import IdempotencyTesting
 import Testing
 
-@Suite("A store over a driver of one's own, on PostgreSQL", .serialized, .timeLimit(.minutes(15)))
+@Suite("A store over a driver of one's own, on PostgreSQL", .serialized, .timeLimit(.minutes(10)))
 struct SQLClientOnPostgreSQLTests {
     @Test("Rule by rule", arguments: StoreConformanceCheck.allCases)
     func rules(_ rule: StoreConformanceCheck) async throws {
+        try await StoreConformanceCheck.withGrowingTick { tick in try await run(rule, tick) }
+    }
+
+    private func run(_ rule: StoreConformanceCheck, _ tick: Duration) async throws {
         let (one, other) = (
             try await PostgreSQLIdempotencyStore(Server.connectionString),
             try await PostgreSQLIdempotencyStore(Server.connectionString)
@@ -20,7 +24,7 @@ struct SQLClientOnPostgreSQLTests {
         let subject = StoreUnderTest(
             store,
             another: SQLIdempotencyStore(SessionClient(store: other), table: table),
-            tick: .milliseconds(500),
+            tick: tick,
             rounds: 20,
             sweepsByItself: true,
             advanceTime: { try await Task.sleep(for: $0) }

@@ -4,9 +4,10 @@ import Idempotency
 import IdempotencyRedis
 import ServerHarness
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("The client on hiredis", .timeLimit(.minutes(5)))
+@Suite("The client on hiredis", .timeLimit(.minutes(10)))
 struct HiredisClientTests {
     @Test("Each of many callers gets its own replies, whatever their number and size")
     func ownReplies() async throws {

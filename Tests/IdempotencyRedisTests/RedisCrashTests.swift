@@ -96,7 +96,7 @@ struct RedisCrashTests {
         "A process that stands still for longer than its leases: its keys go on elsewhere, and are answered in one way"
     )
     func processStopped() async throws {
-        let report = try await run(keysPerRound: 0).stopOne(40_000, for: .milliseconds(1500))
+        let report = try await run(keysPerRound: 0).stopOne(20_000, for: .milliseconds(1500))
         try await check(report)
     }
 }

@@ -3,9 +3,10 @@ import Idempotency
 import IdempotencyRedis
 import ServerHarness
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Redis with a replica that is promoted under load", .serialized, .timeLimit(.minutes(5)))
+@Suite("Redis with a replica that is promoted under load", .serialized, .timeLimit(.minutes(10)))
 struct RedisReplicaTests {
     /// The versions that were acknowledged, by key.
     private final class Acknowledged: Sendable {
@@ -179,14 +180,14 @@ struct RedisReplicaTests {
         var client = HiredisOptions()
         client.replyTimeout = .seconds(1)
         var options = RedisStoreOptions()
-        options.replicas = .init(1, timeout: .milliseconds(500))
+        options.replicas = .init(1, timeout: .seconds(1))
         let store = try await RedisIdempotencyStore(
             client: HiredisClient(server.address, options: client),
             options: options
         )
         let longest = Maximum()
         await withTaskGroup(of: Void.self) { group in
-            for number in 0..<40_000 {
+            for number in 0..<90_000 {
                 group.addTask {
                     let start = ContinuousClock.now
                     _ = try? await store.checkAndSet(StoreLoad.key("k-\(number)"), expecting: nil, .write(.claim))
@@ -194,7 +195,8 @@ struct RedisReplicaTests {
                 }
             }
         }
-        #expect(longest.value < 4, "seconds")
+        // Each is given up after 3 s. If all waited, the last would end after 22 s.
+        #expect(longest.value < 15, "seconds")
     }
 }
 #endif

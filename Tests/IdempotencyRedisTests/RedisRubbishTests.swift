@@ -4,9 +4,10 @@ import Idempotency
 import IdempotencyRedis
 import ServerHarness
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("A server that sends rubbish", .serialized, .timeLimit(.minutes(3)))
+@Suite("A server that sends rubbish", .serialized, .timeLimit(.minutes(10)))
 struct RedisRubbishTests {
     private func client(_ server: RubbishServer) throws -> HiredisClient {
         var options = HiredisOptions()

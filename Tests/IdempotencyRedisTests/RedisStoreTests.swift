@@ -3,9 +3,10 @@ import Idempotency
 import IdempotencyRedis
 import IdempotencyTesting
 import ServerHarness
+import TestSupport
 import Testing
 
-@Suite("The Redis store", .timeLimit(.minutes(5)))
+@Suite("The Redis store", .timeLimit(.minutes(10)))
 struct RedisStoreTests {
     @Test(
         "Scenario 32: a request or its reply is lost: the retry finds what its own claim has done, and the handler runs once",

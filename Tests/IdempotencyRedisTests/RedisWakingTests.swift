@@ -2,6 +2,7 @@
 import Idempotency
 import IdempotencyRedis
 import ServerHarness
+import TestSupport
 import Testing
 
 @Suite("Who waits for another process's run", .timeLimit(.minutes(10)))

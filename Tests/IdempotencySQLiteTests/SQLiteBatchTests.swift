@@ -2,6 +2,7 @@
 import Dispatch
 import Idempotency
 import IdempotencySQLite
+import TestSupport
 import Testing
 
 @Suite("Calls to a SQLite store that travel together", .timeLimit(.minutes(10)))
@@ -124,9 +125,9 @@ struct SQLiteBatchTests {
         let claims = (0..<300).map { number in
             Task { try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(record)) }
         }
-        while store.waitingCalls < 300 { await Task.yield() }
+        while store.waitingCalls < 300 { try await Task.sleep(for: .milliseconds(1)) }
         let renewal = Task { try await store.checkAndSet(key("first"), expecting: version, .write(record)) }
-        while store.waitingCalls < 301 { await Task.yield() }
+        while store.waitingCalls < 301 { try await Task.sleep(for: .milliseconds(1)) }
         end.signal()
         try await blocking.value
         guard case .stored(let renewed) = try await renewal.value else { throw Mishap() }

@@ -3,6 +3,7 @@ import Foundation
 import Idempotency
 import IdempotencySQLite
 import Synchronization
+import TestSupport
 import Testing
 
 /// Processes that share a file, some of them killed in the middle of their work.
@@ -15,10 +16,20 @@ struct SQLiteCrashTests {
             /// The keys whose handlers are under way, by process.
             var open: [Int: Set<Int>] = [:]
             var errors: Set<String> = []
-            var done = 0
         }
 
         private let state = Mutex(State())
+        /// How many handlers have begun, by process.
+        private let begun = Mutex<[Int: Counter]>([:])
+
+        /// Counts the handlers of a process that have begun.
+        func handlers(of process: Int) -> Counter {
+            begun.withLock { begun in
+                let counter = begun[process] ?? Counter()
+                begun[process] = counter
+                return counter
+            }
+        }
 
         var answers: [Int: Set<String>] { state.withLock { $0.answers } }
         var errors: Set<String> { state.withLock { $0.errors } }
@@ -31,11 +42,11 @@ struct SQLiteCrashTests {
                 case "ack":
                     state.open[process]?.remove(Int(words[1])!)
                     state.answers[Int(words[1])!, default: []].insert(words[2])
-                case "unknown", "busy": break
-                case "done": state.done += 1
+                case "unknown", "busy", "done": break
                 default: state.errors.insert(String(line))
                 }
             }
+            if words.first == "begin" { handlers(of: process).add() }
         }
 
         /// How many handlers of a process were under way when it was killed.
@@ -90,8 +101,9 @@ struct SQLiteCrashTests {
         var workers = try seeds.map { try start(keys, seed: $0) }
         var open: [Int] = []
         for number in 1...20 {
-            try await Task.sleep(for: .milliseconds(120 + (number * 37) % 160))
             let victim = number % workers.count
+            await witness.handlers(of: seeds[victim]).wait(for: 1)
+            try await Task.sleep(for: .milliseconds(120 + (number * 37) % 160))
             kill(workers[victim].processIdentifier, SIGKILL)
             workers[victim].waitUntilExit()
             open.append(witness.takeOpen(of: seeds[victim]))

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Commits that fail as on a broken disk: undone, and the connection is opened again.
-@Suite("Commits that fail, and a file that cannot be opened for a while", .serialized, .timeLimit(.minutes(1)))
+@Suite("Commits that fail, and a file that cannot be opened for a while", .serialized, .timeLimit(.minutes(10)))
 struct SQLiteLostCommitTests {
     private static let name = "lost-commit.db"
     /// Whether the next commit to a file of that name fails.

@@ -5,7 +5,7 @@ import IdempotencySQL
 import IdempotencySQLite
 import Testing
 
-@Suite("What SQLite does for a statement, with a million records", .timeLimit(.minutes(10)))
+@Suite("What SQLite does for a statement, with a hundred thousand records", .timeLimit(.minutes(10)))
 struct SQLitePlanTests {
     private let folder = TemporaryFolder()
 
@@ -25,10 +25,10 @@ struct SQLitePlanTests {
         try #require(sqlite3_open(folder.path("keys.db"), &handle) == SQLITE_OK)
         defer { sqlite3_close(handle) }
         let fill = """
-            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
             INSERT INTO idempotency_records
             SELECT 'charge', 'k-' || i, 'charge', 't-' || (i % 1000), 'u-' || (i % 5000),
-                CASE WHEN i % 10000 = 0 THEN 'pending' ELSE 'done' END, 1, i, i, i, 9000000000000000000 - i % 1000, x'00'
+                CASE WHEN i % 1000 = 0 THEN 'pending' ELSE 'done' END, 1, i, i, i, 9000000000000000000 - i % 1000, x'00'
             FROM n;
             ANALYZE;
             """

@@ -4,7 +4,7 @@ import IdempotencySQL
 import IdempotencySQLite
 import Testing
 
-@Suite("Statements of handlers that would escape their transaction", .timeLimit(.minutes(1)))
+@Suite("Statements of handlers that would escape their transaction", .timeLimit(.minutes(10)))
 struct SQLiteTransactionEscapeTests {
     private let folder = TemporaryFolder()
     private let key = Ledger.key("one")

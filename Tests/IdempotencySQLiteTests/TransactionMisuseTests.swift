@@ -4,7 +4,7 @@ import IdempotencySQL
 import IdempotencySQLite
 import Testing
 
-@Suite("Transactions of one handler that would wait for each other", .timeLimit(.minutes(1)))
+@Suite("Transactions of one handler that would wait for each other", .timeLimit(.minutes(10)))
 struct TransactionMisuseTests {
     private let folder = TemporaryFolder()
     private let key = Ledger.key("one")

@@ -4,12 +4,17 @@ import Testing
 
 @Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(10)))
 struct BrokenStoreTests {
-    private func subject(_ flaw: StoreConformanceCheck?, _ subtlety: ToyStore.Subtlety? = nil) -> StoreUnderTest {
+    private func subject(
+        _ flaw: StoreConformanceCheck?,
+        _ subtlety: ToyStore.Subtlety? = nil,
+        wakeLimit: Duration = .seconds(60)
+    ) -> StoreUnderTest {
         let clock = ManualClock()
         let store = ToyStore(flaw, clock, capacity: 300, subtlety: subtlety)
         return StoreUnderTest(
             store,
             another: flaw == .loadSeesEveryAcknowledgedWrite ? StaleReplica(store) : store,
+            wakeLimit: wakeLimit,
             capacity: 300,
             reopen: {
                 store.restart()
@@ -27,7 +32,9 @@ struct BrokenStoreTests {
 
     @Test("A store that breaks the rule fails, and is told which rule", arguments: StoreConformanceCheck.allCases)
     func broken(_ check: StoreConformanceCheck) async throws {
-        let violation = await #expect(throws: ConformanceViolation.self) { try await check.run(on: subject(check)) }
+        // A wake-up that is lost is waited for as long as that.
+        let subject = subject(check, wakeLimit: .milliseconds(100))
+        let violation = await #expect(throws: ConformanceViolation.self) { try await check.run(on: subject) }
         #expect(violation?.check == check)
         #expect(violation.map { "\($0)".hasPrefix(check.rule) } ?? false)
     }
@@ -80,13 +87,47 @@ struct BrokenStoreTests {
                 on: StoreUnderTest(busy, tick: tick, advanceTime: wait)
             )
         }
-        #expect(doubt.map { "\($0)".contains("longer than a tick of 0.05 seconds") } ?? false)
+        #expect(doubt.map { "\($0)".contains("longer than half a tick of 0.05 seconds") } ?? false)
         // On a clock that is moved by hand it does not matter how long it takes.
         let wrong = SlowStore(base: ToyStore(.lapsedIsNotAbsent, clock)) { try await Task.sleep(for: tick * 2) }
         await #expect(throws: ConformanceViolation.self) {
             let subject = StoreUnderTest(wrong, tick: tick) { clock.advance(by: $0) }
             try await StoreConformanceCheck.lapsedIsNotAbsent.run(on: subject)
         }
+    }
+
+    @Test("An inconclusive check is repeated with twice the tick, up to the longest; a violation is not repeated")
+    func growingTick() async throws {
+        func run(throwing error: (Duration) -> (any Error)?) async throws -> (ticks: [Duration], error: (any Error)?) {
+            var ticks: [Duration] = []
+            do {
+                try await StoreConformanceCheck.withGrowingTick(from: .milliseconds(10), upTo: .milliseconds(50)) {
+                    tick in
+                    ticks.append(tick)
+                    if let error = error(tick) { throw error }
+                }
+                return (ticks, nil)
+            } catch {
+                return (ticks, error)
+            }
+        }
+        let clock = ManualClock()
+        let real = StoreUnderTest(ToyStore(.livePendingStays, clock), tick: .milliseconds(1)) { span in
+            try await Task.sleep(for: span + .milliseconds(5))
+            clock.advance(by: span + .seconds(60))
+        }
+        let doubt = try #require(
+            await #expect(throws: InconclusiveConformance.self) {
+                try await StoreConformanceCheck.livePendingStays.run(on: real)
+            }
+        )
+        let once = try await run { $0 < .milliseconds(20) ? doubt : nil }
+        #expect(once.ticks == [.milliseconds(10), .milliseconds(20)] && once.error == nil)
+        let always = try await run { _ in doubt }
+        #expect(always.ticks == [.milliseconds(10), .milliseconds(20), .milliseconds(40)])
+        #expect(always.error is InconclusiveConformance)
+        let wrong = try await run { _ in doubt.violation }
+        #expect(wrong.ticks == [.milliseconds(10)] && wrong.error is ConformanceViolation)
     }
 
     /// Lets something happen before each call.

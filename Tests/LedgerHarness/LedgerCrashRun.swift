@@ -46,13 +46,31 @@ public struct LedgerCrashRun: Sendable {
 
     /// Kills at each point, and at random moments.
     ///
+    /// A kill comes too late if the process has ended before: on a busy machine the other process may run most of the keys.
+    /// Such rounds count like all others, and their kills are made again with other keys, several times if need be.
+    ///
     /// - Parameters:
     ///   - count: How many kills there are at each point.
     ///   - random: How many there are at random moments.
     public func kill(atEachPoint count: Int, atRandom random: Int) async throws -> Report {
-        let fates =
-            Self.points.flatMap { point in (0..<count).map { _ in point } } + Array(repeating: "random", count: random)
         var result = Report()
+        var fates =
+            Self.points.flatMap { point in (0..<count).map { _ in point } } + Array(repeating: "random", count: random)
+        for _ in 0..<10 where !fates.isEmpty {
+            let late = try await kill(fates, firstRound: result.keys / keysPerRound, &result)
+            result.keys += fates.count * keysPerRound
+            result.late += late
+            fates = late
+        }
+        result.answers = witness.answers
+        result.errors = witness.errors
+        result.repetitions = witness.repetitions
+        return result
+    }
+
+    /// A round for each fate. Returns those whose kills came too late.
+    private func kill(_ fates: [String], firstRound: Int, _ result: inout Report) async throws -> [String] {
+        var late: [String] = []
         // Several at a time: most of a round is waiting for the end of a dead process's lease.
         let lanes = 3
         try await withThrowingTaskGroup(of: [(String, isKilled: Bool, open: Int)].self) { group in
@@ -60,7 +78,7 @@ public struct LedgerCrashRun: Sendable {
                 group.addTask {
                     var ends: [(String, isKilled: Bool, open: Int)] = []
                     for round in stride(from: lane, to: fates.count, by: lanes) {
-                        let (isKilled, open) = try await self.round(round, fates[round])
+                        let (isKilled, open) = try await self.round(firstRound + round, fates[round])
                         ends.append((fates[round], isKilled, open))
                     }
                     return ends
@@ -68,15 +86,11 @@ public struct LedgerCrashRun: Sendable {
             }
             for try await ends in group {
                 for (fate, isKilled, open) in ends {
-                    if isKilled { result.open[fate, default: []].append(open) } else { result.late.append(fate) }
+                    if isKilled { result.open[fate, default: []].append(open) } else { late.append(fate) }
                 }
             }
         }
-        result.keys = fates.count * keysPerRound
-        result.answers = witness.answers
-        result.errors = witness.errors
-        result.repetitions = witness.repetitions
-        return result
+        return late
     }
 
     private func round(_ round: Int, _ fate: String) async throws -> (isKilled: Bool, open: Int) {

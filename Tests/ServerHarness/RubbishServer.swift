@@ -1,4 +1,5 @@
 import Foundation
+public import TestSupport
 
 /// A server that sends these bytes to each connection, once something was asked or at once, and then cuts it or falls silent.
 @available(Idempotency 0.1, *)

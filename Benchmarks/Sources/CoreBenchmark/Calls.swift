@@ -16,7 +16,7 @@ struct Calls {
         var first = [Pair("first call, one task"), Pair("first call, two tasks")]
         var unchecked = Pair("first call, one task, over unchecked writes")
         var replay = [Pair("replay, one task"), Pair("replay, two tasks")]
-        for _ in 0...15 {
+        for _ in 0...Effort.rounds(15) {
             for tasks in [1, 2] {
                 let interceptor = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
                 let raw = RawLimit()

@@ -12,7 +12,7 @@ struct FingerprintOfPayload {
     }
 
     func run() async throws {
-        let count = 20_000
+        let count = Effort.operations(20_000)
         let request = ChargeRequest(account: "DE-4711-0815", amount: 1250, currency: "EUR", note: "order 7")
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

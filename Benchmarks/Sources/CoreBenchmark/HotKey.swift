@@ -13,7 +13,7 @@ struct HotKey {
         let key = try IdempotencyKey(operation: "charge", value: "hot")
         var pair = Pair("hot key, 1000 duplicates, 20 ms handler", .milliseconds)
         var operations: [Double] = []
-        for _ in 0...5 {
+        for _ in 0...Effort.rounds(5) {
             let sleeper = Task { try await Task.sleep(for: Self.handlerTime) }
             let raw = try await milliseconds { try await sleeper.value }
             let store = CountingStore(InMemoryIdempotencyStore())

@@ -22,7 +22,7 @@ struct JSONResult {
         let bytes = [UInt8](try encoder.encode(receipt))
         var first = Pair("first call, JSON result")
         var replay = Pair("replay, JSON result")
-        for _ in 0...15 {
+        for _ in 0...Effort.rounds(15) {
             let raw = RawLimit()
             let interceptor = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
             let rawFirst = try await nanoseconds(per: keys.count) {

@@ -12,9 +12,12 @@ struct WaitingDuplicates {
             ("one waiting duplicate woken", 1, 200), ("100 waiting duplicates woken", 100, 50),
         ] {
             var pair = Pair(name)
-            for _ in 0...15 {
-                let raw = try await mean(of: times) { try await wakeBare(count) }
-                pair.add(ours: try await mean(of: times) { try await wakeDuplicates(count) }, raw: raw)
+            for _ in 0...Effort.rounds(15) {
+                let raw = try await mean(of: Effort.operations(times)) { try await wakeBare(count) }
+                pair.add(
+                    ours: try await mean(of: Effort.operations(times)) { try await wakeDuplicates(count) },
+                    raw: raw
+                )
             }
             pair.report()
         }

@@ -1,3 +1,4 @@
+import Figures
 import Idempotency
 
 /// Keys, and a result of 100 bytes for each.
@@ -8,6 +9,7 @@ struct Workload: Sendable {
     let results: [[UInt8]]
 
     init(count: Int = 20_000) throws {
+        let count = Effort.operations(count)
         let scope = try IdempotencyScope("charge")
         keys = (0..<count).map { _ in IdempotencyKey.fresh(in: scope) }
         results = (0..<count).map { [UInt8](repeating: UInt8($0 & 255), count: 100) }

@@ -46,7 +46,7 @@ extension Pair {
         _ prepare: () async throws -> (raw: Pass, ours: Pass)
     ) async throws {
         var pair = Pair(name)
-        for _ in 0...rounds {
+        for _ in 0...Effort.rounds(rounds) {
             let (raw, ours) = try await prepare()
             let rawTime = try await nanoseconds(per: count, raw)
             pair.add(ours: try await nanoseconds(per: count, ours), raw: rawTime)

@@ -17,7 +17,7 @@ import NIOCore
 @main
 struct HTTPBenchmark {
     private static let connections: Int32 = 32
-    private static let requests: Int32 = 20_000
+    private static let requests = Int32(Effort.operations(20_000))
     private static let responseBody =
         "{\"receipt\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\",\"amount\":1250,\"status\":\"paid\"}"
 
@@ -97,7 +97,7 @@ struct HTTPBenchmark {
     private nonisolated static func measure(_ port: Int32) async throws {
         var rates: [String: [Double]] = [:]
         var slowest: [String: [Double]] = [:]
-        for round in 0...8 {
+        for round in 0...Effort.rounds(8) {
             let first = round * 1_000_000
             let loads = [
                 ("the route without it", await load(port, "/plain", firstKey: first)),
@@ -145,7 +145,7 @@ struct HTTPBenchmark {
     private nonisolated static func withoutNetwork() async throws {
         let loop = RouterLoop(router(IdempotencyInterceptor(store: InMemoryIdempotencyStore())))
         var times: [String: [Double]] = [:]
-        for round in 0...5 {
+        for round in 0...Effort.rounds(5) {
             let first = round * 1_000_000
             for (name, path, isReplayed) in [
                 ("the route without it", "/plain", false), ("a middleware without rules", "/bare", false),
@@ -162,7 +162,7 @@ struct HTTPBenchmark {
 
     /// What a kept response takes of memory, beside its body and its fields.
     private nonisolated static func memory() async throws {
-        let count = 200_000
+        let count = Effort.operations(200_000)
         let interceptor = IdempotencyInterceptor(store: InMemoryIdempotencyStore())
         let rules = HTTPIdempotency(interceptor: interceptor)
         let fields = [HeaderField("content-type", "application/json"), HeaderField("location", "/payments/17")]

@@ -9,7 +9,7 @@ import NIOEmbedded
 /// Calls a router's routes on one task, without a network: what a request costs to make, and in the router, the middleware and
 /// the handler.
 struct RouterLoop {
-    private static let calls = 20_000
+    private static let calls = Effort.operations(20_000)
     private static let body = ByteBuffer(string: "{\"order\":\"8e03978e-40d5-43e8-bc93-6894a57f9324\",\"amount\":1250}")
     private static let key = HTTPField.Name("Idempotency-Key")!
     private static let replayed = HTTPField.Name("Idempotent-Replayed")!

@@ -36,13 +36,16 @@ struct PostgreSQLBenchmark {
 
         var figures: [String: [Double]] = [:]
         let interceptor = IdempotencyInterceptor(store: store)
-        for round in 0..<3 {
+        let few = Effort.operations(1000)
+        for round in 0..<Effort.rounds(3) {
             func note(_ name: String, _ rate: Double) { figures[name, default: []].append(rate) }
             note(
                 "pgbench, executions",
-                try [8, 16].map { try pgbench.rate(PGBench.execution, connections: $0, count: 16_000) }.max()!
+                try [8, 16].map {
+                    try pgbench.rate(PGBench.execution, connections: $0, count: Effort.operations(16_000))
+                }.max()!
             )
-            let keys = try (0..<25_600).map { try StoreWorkload.key(round * 1_000_000 + $0) }
+            let keys = try (0..<Effort.operations(25_600)).map { try StoreWorkload.key(round * 1_000_000 + $0) }
             note(
                 "executions, 64 tasks",
                 try await StoreWorkload.rate(keys, tasks: StoreWorkload.tasks) { key in
@@ -51,7 +54,8 @@ struct PostgreSQLBenchmark {
             )
             note(
                 "pgbench, reads",
-                try [8, 16].map { try pgbench.rate(PGBench.replay, connections: $0, count: 64_000) }.max()!
+                try [8, 16].map { try pgbench.rate(PGBench.replay, connections: $0, count: Effort.operations(64_000)) }
+                    .max()!
             )
             // Another interceptor, which knows nothing of what the first has run.
             let other = IdempotencyInterceptor(store: store)
@@ -61,10 +65,10 @@ struct PostgreSQLBenchmark {
                     _ = try await other.idempotent(key: key) { _ in [UInt8]() }
                 }
             )
-            let loop = postgresql_loop_executions(connection, Int32(round * 1_000_000), 1000)
+            let loop = postgresql_loop_executions(connection, Int32(round * 1_000_000), Int32(few))
             precondition(loop > 0, "the loop on libpq failed")
             note("libpq, executions", loop)
-            let more = try (0..<1000).map { try StoreWorkload.key(round * 1_000_000 + 500_000 + $0) }
+            let more = try (0..<few).map { try StoreWorkload.key(round * 1_000_000 + 500_000 + $0) }
             note(
                 "executions, one task",
                 try await StoreWorkload.rate(more, tasks: 1) { key in

@@ -41,21 +41,31 @@ struct RedisBenchmark {
         let tasks = Int32(StoreWorkload.tasks)
 
         var figures: [String: [Double]] = [:]
-        for round in 0..<3 {
+        let (many, few) = (Effort.operations(64_000), Effort.operations(6000))
+        for round in 0..<Effort.rounds(3) {
             func note(_ name: String, _ rate: Double) {
                 precondition(rate > 0, "a loop in C failed")
                 figures[name, default: []].append(rate)
             }
-            note("C loop, 64 scripts under way", redis_loop_executions(port, script, 64_000, tasks))
-            let keys = try (0..<64_000).map { try StoreWorkload.key(round * 1_000_000 + $0) }
+            note("C loop, 64 scripts under way", redis_loop_executions(port, script, Int32(many), tasks))
+            let keys = try (0..<many).map { try StoreWorkload.key(round * 1_000_000 + $0) }
             note(
                 "executions, 64 tasks",
                 try await StoreWorkload.rate(keys, tasks: StoreWorkload.tasks) { key in
                     _ = try await interceptor.idempotent(key: key) { _ in [UInt8](repeating: 7, count: 100) }
                 }
             )
-            note("C loop, SETs over 64 connections", redis_loop_sets(port, 64_000, 64))
-            note("C loop, 64 replays under way", redis_loop_replays(port, script, 20_000, 200_000, tasks))
+            note("C loop, SETs over 64 connections", redis_loop_sets(port, Int32(many), 64))
+            note(
+                "C loop, 64 replays under way",
+                redis_loop_replays(
+                    port,
+                    script,
+                    Int32(Effort.operations(20_000)),
+                    Int32(Effort.operations(200_000)),
+                    tasks
+                )
+            )
             // Another interceptor, which knows nothing of what the first has run.
             let other = IdempotencyInterceptor(store: store)
             note(
@@ -64,8 +74,8 @@ struct RedisBenchmark {
                     _ = try await other.idempotent(key: key) { _ in [UInt8]() }
                 }
             )
-            note("C loop, one script at a time", redis_loop_executions(port, script, 6000, 1))
-            let more = try (0..<6000).map { try StoreWorkload.key(round * 1_000_000 + 500_000 + $0) }
+            note("C loop, one script at a time", redis_loop_executions(port, script, Int32(few), 1))
+            let more = try (0..<few).map { try StoreWorkload.key(round * 1_000_000 + 500_000 + $0) }
             note(
                 "executions, one task",
                 try await StoreWorkload.rate(more, tasks: 1) { key in
@@ -104,7 +114,7 @@ struct RedisBenchmark {
             return line.flatMap { Double($0.dropFirst(12)) } ?? 0
         }
         // So many that the table of keys is as full in both cases.
-        let count = 100_000
+        let count = Effort.operations(100_000)
         _ = try await client.send([RedisCommand("FLUSHALL")])
         let before = try await used()
         let interceptor = IdempotencyInterceptor(store: store)

@@ -37,19 +37,20 @@ struct SQLiteBenchmark {
         var ours: [Double] = []
         var alone: [Double] = []
         var replays: [Double] = []
-        for round in 0..<4 {
+        let (many, few) = (Effort.operations(6400), Effort.operations(500))
+        for round in 0..<Effort.rounds(4) {
             let raw = "\(folder)/raw"
             for end in ["", "-wal", "-shm"] { unlink(raw + end) }
-            single.append(sqlite_loop_executions(raw, "FULL", 500, 1))
+            single.append(sqlite_loop_executions(raw, "FULL", Int32(few), 1))
             for end in ["", "-wal", "-shm"] { unlink(raw + end) }
-            grouped.append(sqlite_loop_executions(raw, "FULL", 6400, 64))
-            reads.append(sqlite_loop_reads(raw, 6400, 100_000))
+            grouped.append(sqlite_loop_executions(raw, "FULL", Int32(many), 64))
+            reads.append(sqlite_loop_reads(raw, Int32(many), Int32(Effort.operations(100_000))))
 
             let path = "\(folder)/ours"
             for end in ["", "-wal", "-shm"] { unlink(path + end) }
             let store = try await SQLiteIdempotencyStore(path: path)
             let interceptor = IdempotencyInterceptor(store: store)
-            let keys = try (0..<6400).map { try StoreWorkload.key($0 * 7 + round) }
+            let keys = try (0..<many).map { try StoreWorkload.key($0 * 7 + round) }
             ours.append(
                 try await StoreWorkload.rate(keys, tasks: StoreWorkload.tasks) { key in
                     _ = try await interceptor.idempotent(key: key) { _ in [UInt8](repeating: 7, count: 100) }
@@ -63,7 +64,7 @@ struct SQLiteBenchmark {
                     _ = try await other.idempotent(key: key) { _ in [UInt8]() }
                 }
             )
-            let more = try (0..<500).map { try StoreWorkload.key(100_000 + $0 * 7 + round) }
+            let more = try (0..<few).map { try StoreWorkload.key(100_000 + $0 * 7 + round) }
             alone.append(
                 try await StoreWorkload.rate(more, tasks: 1) { key in
                     _ = try await interceptor.idempotent(key: key) { _ in [UInt8](repeating: 7, count: 100) }

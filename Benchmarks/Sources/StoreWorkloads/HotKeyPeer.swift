@@ -97,7 +97,7 @@ public enum HotKeyPeer {
         _ = await answers.next()
         let interceptor = IdempotencyInterceptor(store: store)
         var spans: [Double] = []
-        for number in first..<(first + 10) {
+        for number in first..<(first + Effort.rounds(10)) {
             let key = try StoreWorkload.key(number)
             let noted = Noted()
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -50,10 +50,10 @@ public enum StoreWorkload {
         byHand: @escaping @Sendable (IdempotencyKey) async throws -> Void
     ) async throws {
         for tasks in [Self.tasks, 1] {
-            let count = tasks == 1 ? 400 : perTask * tasks
+            let count = tasks == 1 ? Effort.operations(400) : Effort.operations(perTask) * tasks
             var rates: [Double] = []
             var ratesByHand: [Double] = []
-            for round in 0..<4 {
+            for round in 0..<Effort.rounds(4) {
                 let keys = try (0..<count).map { try key(first + tasks * 10_000_000 + round * 1_000_000 + $0) }
                 ratesByHand.append(try await rate(keys, tasks: tasks, byHand))
                 rates.append(try await rate(keys, tasks: tasks, ours))

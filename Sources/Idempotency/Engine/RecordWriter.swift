@@ -129,8 +129,10 @@ final class RecordWriter: Sendable {
 
     /// Renews a run's lease.
     func renew(_ run: Run) async {
-        defer { run.withState { $0.renewalEnded() } }
-        switch await write(.renew, of: run, .once) {
+        let outcome = await write(.renew, of: run, .once)
+        // Before the event: an observer may move the clock on to the next renewal at once.
+        run.withState { $0.renewalEnded() }
+        switch outcome {
         case .written:
             events.report(.renewed, run.key, run.stored)
         case .failed(let error):

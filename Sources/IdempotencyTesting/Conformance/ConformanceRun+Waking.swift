@@ -3,9 +3,9 @@ import Synchronization
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
-    /// What is awaited, or given up after five seconds and many looks: a busy machine has few in that time.
+    /// Whether something becomes so before the limit, and before many looks: a busy machine has few in that time.
     private func wait(for isSo: @Sendable () -> Bool) async throws -> Bool {
-        let end = ContinuousClock.now.advanced(by: .seconds(5))
+        let end = ContinuousClock.now.advanced(by: subject.wakeLimit)
         var looks = 0
         while looks < 100 || ContinuousClock.now < end {
             if isSo() { return true }
@@ -44,7 +44,10 @@ extension ConformanceRun {
             try await changeThrice(key) { change, make in
                 let before = calls.count
                 _ = try await make()
-                try require(try await wait { calls.count > before }, "\(change) woke nobody within 5 seconds.")
+                try require(
+                    try await wait { calls.count > before },
+                    "\(change) woke nobody within \(subject.wakeLimit)."
+                )
             }
             try await requireAbsent(key, "After the removal")
         }
@@ -63,7 +66,10 @@ extension ConformanceRun {
                 if case .remove = change { return sightings.absences > before }
                 return sightings.latest >= version.rawValue
             }
-            try require(isSeen, "nobody who was woken by \(change) found it within 5 seconds.")
+            try require(
+                isSeen,
+                "nobody who was woken by \(change) found it within \(subject.wakeLimit)."
+            )
         }
     }
 
@@ -79,7 +85,7 @@ extension ConformanceRun {
         subscription.cancel()
         let before = cancelled.count
         try await write(claim(), key, "a claim")
-        try require(try await wait { kept.count > 0 }, "a change woke nobody within 5 seconds.")
+        try require(try await wait { kept.count > 0 }, "a change woke nobody within \(subject.wakeLimit).")
         try require(cancelled.count == before, "a cancelled subscription was called.")
     }
 
@@ -100,7 +106,7 @@ extension ConformanceRun {
             if case .stored = try await store.checkAndSet(key, expecting: nil, change) { written.add() }
         }
         let isThrough = try await wait { cancelled.count > 0 && written.count > 0 && sightings.latest > 0 }
-        try require(isThrough, "a subscription that is cancelled while it is called hung for 5 seconds.")
+        try require(isThrough, "a subscription that is cancelled while it is called hung for \(subject.wakeLimit).")
     }
 
     private final class Calls: Sendable {

@@ -8,10 +8,49 @@ extension StoreConformanceCheck {
     public func run(on subject: StoreUnderTest) async throws {
         guard applies(to: subject) else { return }
         let run = ConformanceRun(self, subject)
+        // The first wait tells a clock that passes by itself from one that is moved by hand.
+        try await run.advanceTime(subject.tick / 10)
         do {
             try await make(run)
         } catch let violation as ConformanceViolation {
             throw run.watch.doubt(violation, tick: subject.tick) ?? violation
+        }
+    }
+
+    /// Repeats checks with longer ticks while the machine is too slow for a conclusion, and prints each repetition.
+    ///
+    /// For clocks that pass by themselves: a short tick makes the checks quick, and a busy machine makes none of them fail.
+    ///
+    /// ```swift
+    /// @Test(.serialized, arguments: StoreConformanceCheck.allCases)
+    /// func conforms(_ check: StoreConformanceCheck) async throws {
+    ///     try await StoreConformanceCheck.withGrowingTick { tick in
+    ///         let store = try await MyStore.connect()
+    ///         try await check.run(on: StoreUnderTest(store, tick: tick) { try await Task.sleep(for: $0) })
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - first: The first tick. Each repetition has twice the tick of the one before.
+    ///   - limit: The longest tick.
+    ///   - body: Runs checks with a tick, on a store that nothing has closed.
+    /// - Throws: What the body throws; ``InconclusiveConformance`` only after the longest tick.
+    nonisolated(nonsending)
+        public static func withGrowingTick(
+            from first: Duration = .milliseconds(100),
+            upTo limit: Duration = .seconds(10),
+            _ body: nonisolated(nonsending) (_ tick: Duration) async throws -> Void
+        ) async throws
+    {
+        var tick = first
+        while true {
+            do {
+                return try await body(tick)
+            } catch let doubt as InconclusiveConformance where tick * 2 <= limit {
+                tick *= 2
+                print("\(doubt) Repeated with a tick of \(tick).")
+            }
         }
     }
 

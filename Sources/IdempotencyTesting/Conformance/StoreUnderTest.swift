@@ -10,8 +10,10 @@ public import Idempotency
 /// ```swift
 /// @Test(.serialized, arguments: StoreConformanceCheck.allCases)
 /// func conforms(_ check: StoreConformanceCheck) async throws {
-///     let store = try await MyStore.connect()
-///     try await check.run(on: StoreUnderTest(store, tick: .milliseconds(200)) { try await Task.sleep(for: $0) })
+///     try await StoreConformanceCheck.withGrowingTick { tick in
+///         let store = try await MyStore.connect()
+///         try await check.run(on: StoreUnderTest(store, tick: tick) { try await Task.sleep(for: $0) })
+///     }
 /// }
 /// ```
 @available(Idempotency 0.1, *)
@@ -24,6 +26,8 @@ public struct StoreUnderTest: Sendable {
     public let tick: Duration
     /// How often a race is run.
     public let rounds: Int
+    /// After how long a wake-up that has not come counts as lost.
+    public let wakeLimit: Duration
     /// How many unexpired records the store takes at most; `nil` where that is not bounded, or not known.
     public let capacity: Int?
     /// Whether expired records go without a purge, as by a server's own time to live, so that a purge need not find them.
@@ -44,6 +48,8 @@ public struct StoreUnderTest: Sendable {
     ///     milliseconds on a server.
     ///   - rounds: How often a race is run, at least once: a thousand times in memory, fewer where each takes a server's
     ///     time.
+    ///   - wakeLimit: After how long a wake-up that has not come counts as lost, by the machine's clock. Only a store that
+    ///     loses some takes so long.
     ///   - capacity: How many unexpired records the store takes at most; small, as the checks fill it. `nil` where that is
     ///     not bounded.
     ///   - sweepsByItself: Whether expired records go without a purge.
@@ -55,6 +61,7 @@ public struct StoreUnderTest: Sendable {
         another: (any IdempotencyStore)? = nil,
         tick: Duration = .seconds(1),
         rounds: Int = 20,
+        wakeLimit: Duration = .seconds(30),
         capacity: Int? = nil,
         sweepsByItself: Bool = false,
         reopen: (@Sendable () async throws -> any IdempotencyStore)? = nil,
@@ -65,6 +72,7 @@ public struct StoreUnderTest: Sendable {
         self.another = another ?? store
         self.tick = tick
         self.rounds = max(1, rounds)
+        self.wakeLimit = wakeLimit
         self.capacity = capacity
         self.sweepsByItself = sweepsByItself
         self.reopen = reopen

@@ -87,7 +87,7 @@ struct IdempotencyKeyFieldTests {
 
     @Test(
         "A million generated fields: none is misread, and what is read can be written and read again",
-        .timeLimit(.minutes(5))
+        .timeLimit(.minutes(10))
     )
     func rubbish() throws {
         // Mostly what has a meaning, so that the parser gets far; a fixed seed, so that a failure comes again.

@@ -2,9 +2,10 @@ import Idempotency
 import IdempotencyHTTP
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
-@Suite("Replies", .timeLimit(.minutes(2)))
+@Suite("Replies", .timeLimit(.minutes(10)))
 struct ReplyTests {
     @Test(
         "Scenario 44: a replay has the status, the bytes and the allowed fields of the first response, and says what it is"
@@ -110,10 +111,10 @@ struct ReplyTests {
         let finish = Gate()
         async let first = service.send(key: "k") { _ in
             entered.open()
-            await finish.wait()
+            await finish.pass()
             return text(200, "done")
         }
-        await entered.wait()
+        await entered.pass()
         service.clock.step(by: .milliseconds(4500))
         let second = try await service.send(key: "k")
         #expect(second.status == 409)
@@ -134,11 +135,11 @@ struct ReplyTests {
         let first = Task {
             try await service.send(key: "k") { _ in
                 entered.open()
-                await finish.wait()
+                await finish.pass()
                 return text(200, "done")
             }
         }
-        await entered.wait()
+        await entered.pass()
         let duplicates = (0..<20).map { _ in Task { try await service.send(key: "k") } }
         finish.open()
         #expect(try await first.value.isReplay == false)
@@ -285,7 +286,8 @@ struct ReplyTests {
         // Until the lease is over, the engine tries again to record it.
         let time = Task {
             while !Task.isCancelled {
-                if !service.clock.advanceToNextSleeper() { await Task.yield() }
+                await service.clock.waitForSleeper(within: .seconds(1))
+                _ = service.clock.advanceToNextSleeper()
             }
         }
         defer { time.cancel() }
@@ -391,17 +393,17 @@ struct ReplyTests {
         let client = Task {
             try await admitted.respond(body: Array("{}".utf8), task: .own) { _ in
                 entered.open()
-                await finish.wait()
+                await finish.pass()
                 let wasCancelled = Task.isCancelled
                 ended.open()
                 return HandlerResponse(0, status: wasCancelled ? 500 : 200, fields: [], body: [1])
             }
         }
-        await entered.wait()
+        await entered.pass()
         client.cancel()
         await #expect(throws: CancellationError.self) { try await client.value }
         finish.open()
-        await ended.wait()
+        await ended.pass()
         let retry = try await service.send(key: "k")
         #expect(retry.status == 200 && retry.isReplay && retry.body == [1])
         #expect(service.runs == 0)

@@ -3,6 +3,7 @@ import IdempotencyHTTP
 import IdempotencyInMemory
 import IdempotencyTesting
 import Synchronization
+import TestSupport
 
 /// A service behind the rules: counts its handler's runs, and hands a client what an adapter would send.
 final class Service: Sendable {
@@ -135,33 +136,4 @@ struct SettledFailure: FinalFailure {
 /// A response of plain text.
 func text(_ status: Int, _ body: String = "") -> HTTPAnswer {
     HTTPAnswer(status: status, fields: [], body: Array(body.utf8))
-}
-
-/// Opens once.
-final class Gate: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func open() {
-        let waiting = state.withLock { state in
-            state.isOpen = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
-    }
 }

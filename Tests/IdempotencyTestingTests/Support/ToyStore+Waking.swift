@@ -19,7 +19,13 @@ extension ToyStore: WakingIdempotencyStore {
         }
         for wake in wakes { wake() }
         guard !wakes.isEmpty else { return }
-        for _ in 0..<1_000_000 where state.withLock({ $0.loads }) == loads { await Task.yield() }
+        await withUnsafeContinuation { continuation in
+            let hasLooked = state.withLock { state in
+                if state.loads == loads { state.lookers.append(continuation) }
+                return state.loads > loads
+            }
+            if hasLooked { continuation.resume() }
+        }
     }
 
     nonisolated(nonsending) func subscribe(

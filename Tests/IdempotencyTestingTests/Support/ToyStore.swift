@@ -42,6 +42,8 @@ final class ToyStore: IdempotencyStore {
         var forgotten: Set<Name> = []
         var lastVersion: UInt64 = 100
         var loads = 0
+        /// Those that wait until somebody has looked.
+        var lookers: [UnsafeContinuation<Void, Never>] = []
         var subscribers: [Int: (Name, @Sendable () -> Void)] = [:]
         var subscriptions = 0
         /// How many are being woken, where nobody can cancel meanwhile.
@@ -121,10 +123,12 @@ final class ToyStore: IdempotencyStore {
 
     nonisolated(nonsending) func load(_ key: IdempotencyKey) async throws -> StoredRecord? {
         let (name, now) = (name(key), now)
-        let early = state.withLock { state in
+        let (early, lookers) = state.withLock { state in
             state.loads += 1
-            return state.entries[name]?.version
+            defer { state.lookers = [] }
+            return (state.entries[name]?.version, state.lookers)
         }
+        for looker in lookers { looker.resume() }
         if flaw == .loadsDuringWritesAreWhole { await Task.yield() }
         return state.withLock { state in
             guard var entry = state.entries[name] else { return nil }

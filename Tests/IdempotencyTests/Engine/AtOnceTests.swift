@@ -1,5 +1,6 @@
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @testable import Idempotency

@@ -1,5 +1,6 @@
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @testable import Idempotency
@@ -58,8 +59,9 @@ struct BackgroundTests {
         await node.clock.waitForSleeper(within: .seconds(10))
         let writes = node.store.writes
         node.clock.advance(by: .seconds(100))
-        // The keeper has looked when what it was woken by is over.
-        while node.interceptor.engine.timers.count > 0 { await Task.yield() }
+        // The keeper has been woken and has looked.
+        await node.executor.waitUntilIdle()
+        #expect(node.interceptor.engine.timers.count == 0)
         finish.open()
         #expect(try await run.value.isRun("A"))
         #expect(node.store.writes == writes + 1)
@@ -77,7 +79,8 @@ struct BackgroundTests {
         await node.log.wait(for: .notRenewed)
         // What the keeper had planned before it knew is the last.
         _ = node.clock.advanceToNextSleeper()
-        while node.interceptor.engine.timers.count > 0 { await Task.yield() }
+        await node.executor.waitUntilIdle()
+        #expect(node.interceptor.engine.timers.count == 0)
         #expect(node.log.count(.notRenewed) == 1)
         finish.open()
         #expect(try await run.value.isRun("A"))

@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 /// A driver that takes one reply for another's, a replica that is read, a backup that was played back.
@@ -62,6 +63,7 @@ struct BrokenAnswerTests {
         waiting.store.disturb(load: 1, .answer(.conflict(another)))
         let task = waiting.interceptor.start(key()) { _ in "no" }
         await waiting.log.wait(for: .waiting)
+        await waiting.clock.waitForSleeper(within: .seconds(2))
         waiting.clock.advance(by: .seconds(2))
         #expect(await refusal { _ = try await task.value } == .brokenStore)
         #expect(waiting.log.count(.storeBroken) == 1)
@@ -171,6 +173,7 @@ struct BrokenAnswerTests {
         waiting.store.disturb(write: 2, .answer(.conflict(older)))
         let task = waiting.interceptor.start(key()) { _ in "no" }
         await waiting.log.wait(for: .waiting)
+        await waiting.clock.waitForSleeper(within: .seconds(2))
         waiting.clock.advance(by: .seconds(2))
         #expect(await refusal { _ = try await task.value } == .brokenStore)
         finish.open()

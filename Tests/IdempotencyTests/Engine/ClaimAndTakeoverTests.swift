@@ -1,5 +1,6 @@
 import IdempotencyTesting
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Idempotency

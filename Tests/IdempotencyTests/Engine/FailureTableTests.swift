@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 enum CardError: FinalFailure, Equatable {

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("Handing over the lead, and ending it", .timeLimit(.minutes(10)))

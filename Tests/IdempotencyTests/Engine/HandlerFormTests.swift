@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import Synchronization
+import TestSupport
 import Testing
 
 /// A non-Sendable value, to be captured by handlers that run in the caller's isolation.

@@ -1,5 +1,6 @@
 import Idempotency
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("Lost replies: every store call may be repeated", .timeLimit(.minutes(10)))

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("Modes, status, revocation, shutdown", .timeLimit(.minutes(10)))

@@ -1,4 +1,5 @@
 import Idempotency
+import TestSupport
 import Testing
 
 @Suite("Reconciling what nobody knows", .timeLimit(.minutes(10)))

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 /// Nodes of this release beside nodes of the next one, which writes its records in a format that is not known here.

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("Waiting and load", .timeLimit(.minutes(10)))

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("What operators do to records", .timeLimit(.minutes(10)))

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @Suite("Settling a key by hand", .timeLimit(.minutes(10)))

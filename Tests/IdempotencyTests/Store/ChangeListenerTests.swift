@@ -1,4 +1,5 @@
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @testable import Idempotency
@@ -29,11 +30,12 @@ private final class Ear: ChangeSource {
     func mark(_ keys: [IdempotencyKey]) { marked.update { $0 += keys } }
 }
 
-@Suite("Who listens for other processes' changes", .timeLimit(.minutes(1)))
+@Suite("Who listens for other processes' changes", .timeLimit(.minutes(10)))
 struct ChangeListenerTests {
     private let ear = Ear()
     private let subscribers = ChangeSubscribers()
     private let clock = ManualClock()
+    private let executor = TrackingExecutor()
 
     private func listener(_ source: (any ChangeSource)?) -> ChangeListener {
         ChangeListener(
@@ -42,7 +44,7 @@ struct ChangeListenerTests {
             closed: IdempotencyError(code: .storeUnavailable, message: "The store is closed."),
             runtime: IdempotencyRuntime(
                 clock: clock,
-                executor: globalConcurrentExecutor,
+                executor: executor,
                 random: SystemRandomNumberGenerator()
             )
         )
@@ -64,9 +66,13 @@ struct ChangeListenerTests {
         let keys = try (0..<50).map { try key("k-\($0)") }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for key in keys {
-                group.addTask { _ = try await listener.subscribe(to: key, reference: key.reference) {} }
+                group.addTask(executorPreference: executor) {
+                    _ = try await listener.subscribe(to: key, reference: key.reference) {}
+                }
             }
-            while ear.begun.value == 0 || subscribers.keys.count < 50 { await Task.yield() }
+            await ear.begun.wait(for: 1)
+            await executor.waitUntilIdle()
+            #expect(subscribers.keys.count == 50)
             gate.open()
             try await group.waitForAll()
         }
@@ -125,7 +131,7 @@ struct ChangeListenerTests {
         await clock.waitForSleeper(within: .seconds(1))
         #expect(ear.ended.value == 0)
         await pass(.seconds(1))
-        while ear.ended.value == 0 { await Task.yield() }
+        await ear.ended.wait(for: 1)
         // Whoever waits next begins anew.
         _ = try await listener.subscribe(to: key("b"), reference: "b") {}
         #expect(ear.begun.value == 2)
@@ -169,7 +175,7 @@ struct ChangeListenerTests {
         let gate = Gate()
         ear.onSubscribe.update { $0 = { _ in await gate.pass() } }
         async let waiting = listener.subscribe(to: key("a"), reference: "a") {}
-        while ear.begun.value == 0 { await Task.yield() }
+        await ear.begun.wait(for: 1)
         listener.close()
         gate.open()
         _ = try await waiting

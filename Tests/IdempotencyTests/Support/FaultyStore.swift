@@ -1,5 +1,6 @@
 import Idempotency
 import Synchronization
+import TestSupport
 
 /// One node's way to a store, which a test can disturb.
 final class FaultyStore: IdempotencyStore {

@@ -1,6 +1,7 @@
 import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
+import TestSupport
 
 /// A process of a service: an interceptor with its own way to a store that several nodes share, on one manual clock.
 struct Node: Sendable {
@@ -8,6 +9,8 @@ struct Node: Sendable {
     let memory: any WakingIdempotencyStore
     let store: FaultyStore
     let log: EventLog
+    /// Runs the interceptor's own tasks: timers, renewals, handlers in a task of their own.
+    let executor = TrackingExecutor()
     let interceptor: IdempotencyInterceptor
 
     /// The first node, with an empty store.
@@ -40,7 +43,7 @@ struct Node: Sendable {
             observer: log,
             runtime: IdempotencyRuntime(
                 clock: clock,
-                executor: globalConcurrentExecutor,
+                executor: executor,
                 random: SeededGenerator(seed: seed)
             )
         )

@@ -1,5 +1,6 @@
 import Idempotency
 import Synchronization
+import TestSupport
 
 /// A store that wakes, and whose n-th read can be held between the reading and the reply.
 final class SlowReadingStore: WakingIdempotencyStore {

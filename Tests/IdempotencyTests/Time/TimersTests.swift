@@ -1,4 +1,5 @@
 import IdempotencyTesting
+import TestSupport
 import Testing
 
 @testable import Idempotency

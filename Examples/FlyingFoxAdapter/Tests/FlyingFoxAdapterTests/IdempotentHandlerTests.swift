@@ -9,7 +9,7 @@ import Testing
 
 @testable import FlyingFoxAdapter
 
-@Suite("FlyingFox behind the rules", .timeLimit(.minutes(2)))
+@Suite("FlyingFox behind the rules", .timeLimit(.minutes(10)))
 struct IdempotentHandlerTests {
     let rules = HTTPIdempotency(interceptor: IdempotencyInterceptor(store: InMemoryIdempotencyStore()))
     let payments = Payments()

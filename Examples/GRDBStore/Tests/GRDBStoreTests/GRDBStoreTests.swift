@@ -20,11 +20,12 @@ struct GRDBStoreTests {
 
     private func check(
         _ check: StoreConformanceCheck,
+        _ tick: Duration,
         _ store: SQLIdempotencyStore,
         another: SQLIdempotencyStore? = nil,
         reopen: (@Sendable () async throws -> any IdempotencyStore)? = nil
     ) async throws {
-        let subject = StoreUnderTest(store, another: another, tick: .milliseconds(100), rounds: 10, reopen: reopen) {
+        let subject = StoreUnderTest(store, another: another, tick: tick, rounds: 10, reopen: reopen) {
             try await Task.sleep(for: $0)
         }
         try await check.run(on: subject)
@@ -33,16 +34,21 @@ struct GRDBStoreTests {
     @Test("Rule by rule, in a file that two pools have open", arguments: StoreConformanceCheck.allCases)
     func pools(_ rule: StoreConformanceCheck) async throws {
         let path = folder.path("keys.db")
-        let pool = try DatabasePool.durable(path: path)
-        try await check(rule, try await open(pool), another: try await open(DatabasePool.durable(path: path))) {
-            try pool.close()
-            return try await open(DatabasePool.durable(path: path))
+        try await StoreConformanceCheck.withGrowingTick { tick in
+            let pool = try DatabasePool.durable(path: path)
+            let another = try await open(DatabasePool.durable(path: path))
+            try await check(rule, tick, try await open(pool), another: another) {
+                try pool.close()
+                return try await open(DatabasePool.durable(path: path))
+            }
         }
     }
 
     @Test("Rule by rule, in a queue in memory", arguments: StoreConformanceCheck.allCases)
     func memory(_ rule: StoreConformanceCheck) async throws {
-        try await check(rule, try await open(DatabaseQueue()))
+        try await StoreConformanceCheck.withGrowingTick { tick in
+            try await check(rule, tick, try await open(DatabaseQueue()))
+        }
     }
 
     @Test("Two stores on one file: one run of each key, and every call has its result")

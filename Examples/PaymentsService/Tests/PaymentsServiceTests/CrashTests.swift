@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite("The service, killed and started again on its file", .serialized, .timeLimit(.minutes(5)))
+@Suite("The service, killed and started again on its file", .serialized, .timeLimit(.minutes(10)))
 struct CrashTests {
     private let folder: TemporaryFolder
 

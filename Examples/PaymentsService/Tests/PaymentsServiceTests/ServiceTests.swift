@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The service in memory", .timeLimit(.minutes(5)))
+@Suite("The service in memory", .timeLimit(.minutes(10)))
 struct ServiceTests {
     private static let body = #"{"amount": 1250, "order": "A-1"}"#
 

@@ -5,7 +5,7 @@ import IdempotencyHummingbird
 import IdempotencyTesting
 import Testing
 
-@Suite("Bad requests over a socket", .timeLimit(.minutes(3)))
+@Suite("Bad requests over a socket", .timeLimit(.minutes(10)))
 struct BadRequestsTests {
     @Test("Scenarios 42 and 43: malformed, missing and reused keys have their status and problem, and run nothing")
     func keys() async throws {

@@ -9,7 +9,7 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@Suite("Connections that are cut, slow or shared", .timeLimit(.minutes(3)))
+@Suite("Connections that are cut, slow or shared", .timeLimit(.minutes(10)))
 struct ConnectionTests {
     /// After how much of the request the client goes.
     enum Cut: CaseIterable {

@@ -7,7 +7,7 @@ import NIOHTTP1
 import Synchronization
 import Testing
 
-@Suite("Replies over a socket", .timeLimit(.minutes(3)))
+@Suite("Replies over a socket", .timeLimit(.minutes(10)))
 struct RepliesTests {
     @Test("Scenario 44: a retry gets the first response's status, bytes and kept fields, and no cookie")
     func replay() async throws {

@@ -2,7 +2,8 @@ import Idempotency
 import Synchronization
 
 /// A door that tests open, and that handlers wait at.
-final class Gate: Sendable {
+@available(Idempotency 0.1, *)
+public final class Gate: Sendable {
     private struct State {
         var isOpen = false
         var waiting: [UnsafeContinuation<Void, Never>] = []
@@ -10,7 +11,11 @@ final class Gate: Sendable {
 
     private let state = Mutex(State())
 
-    func open() {
+    /// Begins closed.
+    public init() {}
+
+    /// Lets through all that wait, and all that come later.
+    public func open() {
         let waiting = state.withLock { state in
             state.isOpen = true
             defer { state.waiting = [] }
@@ -19,7 +24,8 @@ final class Gate: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    func pass() async {
+    /// Returns once the gate is open.
+    public func pass() async {
         await withUnsafeContinuation { continuation in
             let isOpen = state.withLock { state in
                 if !state.isOpen { state.waiting.append(continuation) }

@@ -1,0 +1,5 @@
+#if THREAD_SANITIZER
+import Idempotency
+
+typealias Mutex<Value> = SanitizerMutex<Value>
+#endif
