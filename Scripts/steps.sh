@@ -56,6 +56,7 @@ start_step() {
     local name=$1
     began[$name]=$SECONDS
     step_states[$name]=running
+    rm -f "$logs/$name.events"
     # With a process group of its own, so that all of it can be ended. In no condition: that would switch `set -e` off.
     set -m
     (
@@ -106,7 +107,6 @@ run_tests() { run_tests_at_once "$1" --no-parallel "${@:2}"; }
 run_tests_at_once() {
     local log=$logs/$1.log events=$logs/$1.events
     shift
-    rm -f "$events"
     # Line by line, so that the log of a run that is ended shows which test hung. Several may run on one build.
     stdbuf --output=L swift test --skip-build --ignore-lock --event-stream-output-path "$events" \
         --event-stream-version 6.3 "$@"
@@ -140,10 +140,11 @@ slowest_tests() {
 
 # report_steps <command that runs a step again>: the sums, the slowest tests, and, last, what failed.
 report_steps() {
-    local name passed=0 failed=0 events=()
+    local name passed=0 failed=0 events=() test_logs=()
     for name in "${!step_states[@]}"; do
         [[ -e $logs/$name.events ]] || continue
         events+=("$logs/$name.events")
+        test_logs+=("$logs/$name.log")
         passed=$((passed + $(tests_run "$logs/$name.log")))
     done
     if [[ ${#events[@]} -gt 0 ]]; then
@@ -151,7 +152,7 @@ report_steps() {
         slowest_tests 10 "${events[@]}"
         # A check that the machine was too slow for is made again, with more time: see InconclusiveConformance.
         printf '%s store rules were repeated with a longer tick.\n' \
-            "$(cat "$logs"/*.log | grep -c '^Inconclusive: .* Repeated with a tick of' || true)"
+            "$(cat "${test_logs[@]}" | grep -c '^Inconclusive: .* Repeated with a tick of' || true)"
     fi
     printf 'Sum: %d s\n' "$SECONDS"
     if [[ ${#failures[@]} -gt 0 ]]; then
