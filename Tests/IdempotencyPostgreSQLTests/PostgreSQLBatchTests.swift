@@ -13,7 +13,7 @@ struct PostgreSQLBatchTests {
     @Test("One that cannot be done fails alone")
     func culprit() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         try RawConnection().run("ALTER TABLE \(table.quoted) ADD CHECK (length(record) < 20000)")
         // Without an interceptor, which would ask again.
         func record(_ size: Int) -> IdempotencyRecord {
@@ -54,8 +54,8 @@ struct PostgreSQLBatchTests {
     func oneKey() async throws {
         let table = try Server.freshTable()
         let stores = [
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
         ]
         // Only a wake-up ends a wait: the poll underneath comes too late.
         let policy = try OperationPolicy(waitLimit: .seconds(100), pollInterval: .seconds(90))
@@ -81,8 +81,8 @@ struct PostgreSQLBatchTests {
     func manyKeys() async throws {
         let table = try Server.freshTable()
         let stores = [
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
         ]
         let interceptors = stores.map { IdempotencyInterceptor(store: $0) }
         let runs = Counter()
@@ -107,7 +107,11 @@ struct PostgreSQLBatchTests {
 
     @Test("Calls for one key at once are answered as if they came one after the other")
     func oneKeyAtOnce() async throws {
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: Server.freshTable())
+        let store = try await PostgreSQLIdempotencyStore(
+            Server.connectionString,
+            table: Server.freshTable(),
+            options: .patient
+        )
         for round in 0..<20 {
             let key = try key("k-\(round)")
             let removals = await withTaskGroup(of: Bool.self) { group in
@@ -149,7 +153,7 @@ struct PostgreSQLBatchTests {
     ///
     /// - Returns: Whether that was done long before the renewals were.
     private func hasTurn(_ body: (PostgreSQLIdempotencyStore) async throws -> Void) async throws -> Bool {
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.connections = 1
         let table = try Server.freshTable()
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)

@@ -38,7 +38,7 @@ private func run(_ check: StoreConformanceCheck, _ options: PostgreSQLOptions, _
 struct PostgreSQLConformanceTests {
     @Test("Rule by rule", arguments: StoreConformanceCheck.allCases)
     func rules(_ rule: StoreConformanceCheck) async throws {
-        try await check(rule, PostgreSQLOptions())
+        try await check(rule, .patient)
     }
 }
 
@@ -46,7 +46,7 @@ struct PostgreSQLConformanceTests {
 struct PostgreSQLPooledConformanceTests {
     @Test("Rule by rule, without sessions", arguments: StoreConformanceCheck.allCases)
     func rules(_ rule: StoreConformanceCheck) async throws {
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.preparesStatements = false
         try await check(rule, options)
     }

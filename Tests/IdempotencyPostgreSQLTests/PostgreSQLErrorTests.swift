@@ -52,7 +52,7 @@ struct PostgreSQLErrorTests {
             then: [83, 0, 0, 0, 8, 97, 0, 98, 0],
             megabytes: 200
         )
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.connectTimeout = .milliseconds(300)
         let address = "host=127.0.0.1 port=\(server.port) user=u dbname=d sslmode=disable gssencmode=disable"
         let error = await opening(address, options)
@@ -103,7 +103,7 @@ struct PostgreSQLErrorTests {
         let error = await opening(server)
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.message.contains("synchronous_commit is off") == true)
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.unsafeServer = .accept
         let store = try await PostgreSQLIdempotencyStore(server, table: Server.freshTable(), options: options)
         #expect(store.warnings.count == 1)
@@ -114,7 +114,7 @@ struct PostgreSQLErrorTests {
     @Test("A server that takes no writes")
     func readOnly() async throws {
         let table = try Server.freshTable()
-        await (try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)).close()
+        await (try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)).close()
         let server = try Server.connectionString + " options='-c default_transaction_read_only=on'"
         let store = try await PostgreSQLIdempotencyStore(server, table: table, migrates: false)
         let error = await refusal {
@@ -128,7 +128,7 @@ struct PostgreSQLErrorTests {
     @Test("A role without rights")
     func noRights() async throws {
         let (table, role) = (try Server.freshTable(), Server.freshName("r"))
-        await (try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)).close()
+        await (try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)).close()
         try RawConnection().run("CREATE ROLE \(role) LOGIN")
         let server = try Server.connectionString + " user=\(role)"
         let store = try await PostgreSQLIdempotencyStore(server, table: table, migrates: false)
@@ -140,7 +140,7 @@ struct PostgreSQLErrorTests {
     @Test("A row that another transaction has locked: an error after the lock timeout, and others are served")
     func locked() async throws {
         let table = try Server.freshTable()
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.lockTimeout = .milliseconds(100)
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
         let policy = try OperationPolicy(lease: .milliseconds(200))
@@ -181,7 +181,7 @@ struct PostgreSQLErrorTests {
     @Test("A row that another transaction has written to, and not committed: duplicates are answered at once")
     func uncommitted() async throws {
         let table = try Server.freshTable()
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.lockTimeout = .milliseconds(100)
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
         let interceptor = IdempotencyInterceptor(store: store)
@@ -211,7 +211,7 @@ struct PostgreSQLErrorTests {
             { $0.statementTimeout = .seconds(31) }, { $0.lockTimeout = .seconds(5) },
         ]
         for change in changes {
-            var options = PostgreSQLOptions()
+            var options = PostgreSQLOptions.patient
             change(&options)
             #expect(await opening(server, options)?.code == .invalidConfiguration)
         }

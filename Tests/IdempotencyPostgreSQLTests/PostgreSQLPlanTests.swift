@@ -9,7 +9,7 @@ struct PostgreSQLPlanTests {
     @Test("Finding, listing, erasing and purging are served by an index, and nothing is sorted")
     func plans() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         let connection = try RawConnection()
         let name = table.name
         // So that the disk is left to other tests.

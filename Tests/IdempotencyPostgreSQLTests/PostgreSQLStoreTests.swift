@@ -14,11 +14,11 @@ struct PostgreSQLStoreTests {
     @Test("What was answered is there in another store, and replayed")
     func replayed() async throws {
         let table = try Server.freshTable()
-        let first = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let first = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         #expect(first.warnings.isEmpty)
         #expect(try await IdempotencyInterceptor(store: first).idempotent(key: key()) { _ in "A" } == "A")
         await first.close()
-        let second = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let second = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         #expect(try await IdempotencyInterceptor(store: second).idempotent(key: key()) { _ in "B" } == "A")
         let error = await refusal { _ = try await first.load(key()) }
         #expect(error?.message.contains("closed") == true)
@@ -32,7 +32,7 @@ struct PostgreSQLStoreTests {
     func replyLost(_ isApplied: Bool) async throws {
         let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(proxied, table: table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: table, options: .patient)
         let interceptor = IdempotencyInterceptor(store: store)
         let key = try key("lost")
         proxy.cut(afterRequest: isApplied, at: key.value)
@@ -54,8 +54,8 @@ struct PostgreSQLStoreTests {
     func contended() async throws {
         let table = try Server.freshTable()
         let stores = [
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
-            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient),
         ]
         _ = try await IdempotencyInterceptor(store: stores[0]).idempotent(key: key("other")) { _ in 1 }
         let record = try #require(try await stores[0].load(key("other"))).record
@@ -88,7 +88,7 @@ struct PostgreSQLStoreTests {
     @Test("An operator reads the table with any tool")
     func readable() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         _ = try await IdempotencyInterceptor(store: store).idempotent(key: key()) { _ in "A" }
         let count = try RawConnection().run(
             """
@@ -143,7 +143,12 @@ struct PostgreSQLStoreTests {
     @Test("A table that was made by hand while the store was open has versions from the clock on")
     func madeByHand() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, migrates: false)
+        let store = try await PostgreSQLIdempotencyStore(
+            Server.connectionString,
+            table: table,
+            options: .patient,
+            migrates: false
+        )
         #expect(await refusal { _ = try await store.load(key()) } != nil)
         let connection = try RawConnection()
         for statement in SQLSchema(table: table, dialect: .postgreSQL).statements { try connection.run(statement) }
@@ -155,9 +160,11 @@ struct PostgreSQLStoreTests {
     @Test("A table of a newer release is left alone")
     func newerSchema() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         try RawConnection().run("UPDATE \(table.name)_meta SET schema_version = 99")
-        let error = await refusal { _ = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table) }
+        let error = await refusal {
+            _ = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
+        }
         #expect(error?.code == .unsupportedSchemaVersion)
         #expect(error?.message.contains("upgrade this service") == true)
         #expect(await refusal { try await store.check() }?.code == .unsupportedSchemaVersion)
@@ -170,7 +177,11 @@ struct PostgreSQLStoreTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask {
-                    let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+                    let store = try await PostgreSQLIdempotencyStore(
+                        Server.connectionString,
+                        table: table,
+                        options: .patient
+                    )
                     try await store.migrate()
                     await store.close()
                 }
@@ -182,10 +193,10 @@ struct PostgreSQLStoreTests {
     @Test("To open a store that is in use waits for no writer")
     func openedWhileWritten() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         let writer = try RawConnection()
         try writer.run("BEGIN; LOCK TABLE \(table.quoted) IN SHARE UPDATE EXCLUSIVE MODE")
-        let other = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let other = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         #expect(try await IdempotencyInterceptor(store: other).idempotent(key: key()) { _ in "A" } == "A")
         try writer.run("ROLLBACK")
         await store.close()
@@ -195,7 +206,7 @@ struct PostgreSQLStoreTests {
     @Test("A key that is removed comes back with a greater version, and what is left of it goes with a purge")
     func tombstones() async throws {
         let table = try Server.freshTable()
-        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         let interceptor = IdempotencyInterceptor(store: store)
         let connection = try RawConnection()
         func remove(_ key: IdempotencyKey) async throws {

@@ -21,7 +21,7 @@ struct PostgreSQLTransactionCrashTests {
     }
 
     private func open() async throws -> (PostgreSQLIdempotencyStore, LedgerBooks) {
-        let store = try await PostgreSQLIdempotencyStore(server.connectionString)
+        let store = try await PostgreSQLIdempotencyStore(server.connectionString, options: .patient)
         let books = LedgerBooks(store)
         try await books.make()
         return (store, books)

@@ -206,7 +206,7 @@ struct PostgreSQLTransactionTests {
     @Test("A serialization failure says that it may be repeated")
     func serialization() async throws {
         let scene = try await Scene()
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.isolation = .serializable
         let store = try await PostgreSQLIdempotencyStore(
             Server.connectionString,
@@ -256,7 +256,7 @@ struct PostgreSQLTransactionTests {
     func lostReply(_ isCommitted: Bool) async throws {
         let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let scene = try await Scene()
-        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table, options: .patient)
         let session = try await store.beginTransaction(for: .seconds(20))
         try await scene.insert(session)
         proxy.cut(afterRequest: isCommitted, at: "COMMIT")
@@ -289,7 +289,7 @@ struct PostgreSQLTransactionTests {
     )
     func renewed(_ isolation: PostgreSQLOptions.Isolation) async throws {
         let scene = try await Scene()
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.isolation = isolation
         let store = try await PostgreSQLIdempotencyStore(
             Server.connectionString,
@@ -316,7 +316,7 @@ struct PostgreSQLTransactionTests {
     func numberOfAnother() async throws {
         let (proxy, proxied) = try CuttingProxy.inFrontOf(Server.connectionString)
         let scene = try await Scene()
-        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table)
+        let store = try await PostgreSQLIdempotencyStore(proxied, table: scene.store.table, options: .patient)
         // Of a transaction that was committed: as the server says it of a number that it has given again.
         let number = try scene.connection.run("SELECT pg_current_xact_id()::text")[0][0]
         proxy.rewrite("pg_current_xact_id()::text", as: "'\(number)'::text")
@@ -425,7 +425,7 @@ struct PostgreSQLTransactionTests {
 
     @Test("Whoever finds no free connection waits for one, and not for ever; a cancelled one not at all")
     func taken() async throws {
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.transactionConnections = 1
         options.connectTimeout = .milliseconds(500)
         let scene = try await Scene(options)
@@ -446,7 +446,11 @@ struct PostgreSQLTransactionTests {
     @Test("A commit wakes whoever waits for its key")
     func wakes() async throws {
         let scene = try await Scene()
-        let other = try await PostgreSQLIdempotencyStore(Server.connectionString, table: scene.store.table)
+        let other = try await PostgreSQLIdempotencyStore(
+            Server.connectionString,
+            table: scene.store.table,
+            options: .patient
+        )
         let ear = try RawConnection()
         try ear.run("LISTEN \(ear.run(other.statementTexts.channel)[0][0])")
         let subscription = try await other.subscribe(to: scene.key) {}

@@ -22,8 +22,8 @@ struct PostgreSQLWakingTests {
     @Test("It is told of by one notification, and of what nobody waits for none is sent")
     func notified() async throws {
         let table = try Server.freshTable()
-        let waiting = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
-        let running = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table)
+        let waiting = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
+        let running = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: .patient)
         let ear = try RawConnection()
         try ear.run("LISTEN \(ear.run(waiting.statementTexts.channel)[0][0])")
         let interceptor = IdempotencyInterceptor(store: running)
@@ -51,7 +51,7 @@ struct PostgreSQLWakingTests {
     @Test("Many that begin to wait at once are marked by statements that lock a thousand rows at most")
     func manyMarks() async throws {
         let table = try Server.freshTable()
-        var options = PostgreSQLOptions()
+        var options = PostgreSQLOptions.patient
         options.lockTimeout = .seconds(20)
         options.statementTimeout = .seconds(30)
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)

@@ -14,8 +14,8 @@ struct SQLClientOnPostgreSQLTests {
 
     private func run(_ rule: StoreConformanceCheck, _ tick: Duration) async throws {
         let (one, other) = (
-            try await PostgreSQLIdempotencyStore(Server.connectionString),
-            try await PostgreSQLIdempotencyStore(Server.connectionString)
+            try await PostgreSQLIdempotencyStore(Server.connectionString, options: .patient),
+            try await PostgreSQLIdempotencyStore(Server.connectionString, options: .patient)
         )
         let table = try Server.freshTable()
         let store = SQLIdempotencyStore(SessionClient(store: one), table: table)
@@ -36,7 +36,7 @@ struct SQLClientOnPostgreSQLTests {
 
     @Test("A claim that was held up in the middle has a greater version than whoever came before it")
     func heldUp() async throws {
-        let libpq = try await PostgreSQLIdempotencyStore(Server.connectionString)
+        let libpq = try await PostgreSQLIdempotencyStore(Server.connectionString, options: .patient)
         let table = try Server.freshTable()
         let store = SQLIdempotencyStore(SessionClient(store: libpq), table: table)
         try await store.migrate()

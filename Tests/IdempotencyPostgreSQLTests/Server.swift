@@ -27,6 +27,17 @@ enum Server {
     static func freshName(_ prefix: String) -> String { "\(prefix)_\(UInt64.random(in: 0 ... .max))" }
 }
 
+extension PostgreSQLOptions {
+    /// For tests that are not about limits in time: a slow machine meets none.
+    static var patient: PostgreSQLOptions {
+        var options = PostgreSQLOptions()
+        options.connectTimeout = .seconds(120)
+        options.statementTimeout = .seconds(120)
+        options.lockTimeout = .seconds(120)
+        return options
+    }
+}
+
 /// What another program would do with the database. To be used by one test alone.
 final class RawConnection {
     private let handle: OpaquePointer?

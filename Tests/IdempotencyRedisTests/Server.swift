@@ -20,7 +20,7 @@ enum Server {
     }
 
     /// A client of one's own.
-    static func client() throws -> HiredisClient { try HiredisClient(address) }
+    static func client() throws -> HiredisClient { try HiredisClient(address, options: .patient) }
 
     /// A prefix that no other test has.
     static func freshPrefix() -> String { "t\(UInt64.random(in: 0 ... .max))" }
@@ -33,6 +33,16 @@ enum Server {
         var options = RedisStoreOptions()
         options.prefix = prefix
         return try await RedisIdempotencyStore(client: try client ?? Server.client(), options: options)
+    }
+}
+
+extension HiredisOptions {
+    /// For tests that are not about limits in time: a slow machine meets none.
+    static var patient: HiredisOptions {
+        var options = HiredisOptions()
+        options.connectTimeout = .seconds(120)
+        options.replyTimeout = .seconds(120)
+        return options
     }
 }
 

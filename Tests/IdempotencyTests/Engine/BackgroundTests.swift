@@ -96,6 +96,43 @@ struct BackgroundTests {
         }
     }
 
+    @Test("When the observer hears of a renewal, the next one can begin")
+    func renewalIsOverWhenTold() async throws {
+        let clock = ManualClock()
+        let shared = Shared<IdempotencyInterceptor?>(nil)
+        let canBegin = Shared<Bool?>(nil)
+        let log = EventLog { kind in
+            guard kind == .renewed, let engine = shared.value?.engine else { return }
+            // The next one is due a third of the lease later.
+            let due = engine.runtime.time.now() + 10_000_000_000
+            let taken = engine.flights.leader(of: key())?.withState { $0.takeRenewal(dueAt: due, nextTry: .max) }
+            canBegin.update { $0 = taken }
+        }
+        let interceptor = IdempotencyInterceptor(
+            store: InMemoryIdempotencyStore(clock: clock),
+            policy: try OperationPolicy(lease: .seconds(30)),
+            observer: log,
+            runtime: IdempotencyRuntime(
+                clock: clock,
+                executor: TrackingExecutor(),
+                random: SystemRandomNumberGenerator()
+            )
+        )
+        shared.update { $0 = interceptor }
+        let finish = Gate()
+        let run = interceptor.start(key()) { _ in
+            await finish.pass()
+            return "A"
+        }
+        await log.wait(for: .claimed)
+        await clock.waitForSleeper(within: .seconds(10))
+        clock.advance(by: .seconds(10))
+        await log.wait(for: .renewed)
+        #expect(canBegin.value == true)
+        finish.open()
+        #expect(try await run.value.isRun("A"))
+    }
+
     @Test("A renewal that takes long is not asked for a second time")
     func oneRenewal() async throws {
         let node = Node()

@@ -20,6 +20,8 @@ final class EventLog: IdempotencyObserver {
     func count(_ kind: IdempotencyEvent.Kind) -> Int { state.withLock { Self.count(kind, $0.events) } }
 
     func observe(_ event: IdempotencyEvent) {
+        // First, so that whoever waits for the event finds that the reaction is over.
+        reaction(event.kind)
         let told = state.withLock { state in
             state.events.append(event)
             let count = Self.count(event.kind, state.events)
@@ -27,7 +29,6 @@ final class EventLog: IdempotencyObserver {
             state.watchers.removeAll { $0.kind == event.kind && $0.count <= count }
             return told
         }
-        reaction(event.kind)
         for continuation in told { continuation.resume() }
     }
 
