@@ -211,7 +211,7 @@ struct PostgreSQLErrorTests {
             { $0.statementTimeout = .seconds(31) }, { $0.lockTimeout = .seconds(5) },
         ]
         for change in changes {
-            var options = PostgreSQLOptions.patient
+            var options = PostgreSQLOptions()
             change(&options)
             #expect(await opening(server, options)?.code == .invalidConfiguration)
         }

@@ -31,9 +31,9 @@ extension PostgreSQLOptions {
     /// For tests that are not about limits in time: a slow machine meets none.
     static var patient: PostgreSQLOptions {
         var options = PostgreSQLOptions()
-        options.connectTimeout = .seconds(120)
-        options.statementTimeout = .seconds(120)
-        options.lockTimeout = .seconds(120)
+        options.connectTimeout = .seconds(60)
+        options.statementTimeout = .seconds(30)
+        options.lockTimeout = .seconds(29)
         return options
     }
 }

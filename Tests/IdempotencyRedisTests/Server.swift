@@ -40,8 +40,8 @@ extension HiredisOptions {
     /// For tests that are not about limits in time: a slow machine meets none.
     static var patient: HiredisOptions {
         var options = HiredisOptions()
-        options.connectTimeout = .seconds(120)
-        options.replyTimeout = .seconds(120)
+        options.connectTimeout = .seconds(60)
+        options.replyTimeout = .seconds(60)
         return options
     }
 }
