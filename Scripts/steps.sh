@@ -95,7 +95,13 @@ end_if_silent() {
 # Ends what still runs: for an EXIT trap.
 end_steps() {
     local name
-    for name in "${!running[@]}"; do kill -TERM -- "-${running[$name]}" 2>/dev/null || true; done
+    # On an interrupt `swift test` ends its test process as well, which on a plain termination would go on alone.
+    for name in "${!running[@]}"; do kill -INT -- "-${running[$name]}" 2>/dev/null || true; done
+    for _ in {1..50}; do
+        [[ -n $(jobs -rp) ]] || return 0
+        sleep 0.1
+    done
+    for name in "${!running[@]}"; do kill -KILL -- "-${running[$name]}" 2>/dev/null || true; done
 }
 
 # run_tests <name of the step> <flags of swift test>…: runs tests that are built, one after the other. So each has the whole
@@ -142,7 +148,8 @@ slowest_tests() {
 report_steps() {
     local name passed=0 failed=0 events=() test_logs=()
     for name in "${!step_states[@]}"; do
-        [[ -e $logs/$name.events ]] || continue
+        # Steps that have run: those that could not begin have files of an earlier run.
+        [[ ${step_states[$name]} == passed && -e $logs/$name.events ]] || continue
         events+=("$logs/$name.events")
         test_logs+=("$logs/$name.log")
         passed=$((passed + $(tests_run "$logs/$name.log")))
@@ -158,8 +165,9 @@ report_steps() {
     if [[ ${#failures[@]} -gt 0 ]]; then
         for name in "${failures[@]}"; do
             printf '\nFAILED: %s. The end of %s:\n' "$name" "$logs/$name.log"
-            # What Swift Testing and the compiler say of a failure; the end of the log where neither said anything.
-            grep -E '^✘ |error: ' "$logs/$name.log" | sort -u | awk 'NR <= 20' | grep . || tail -n 20 "$logs/$name.log"
+            # The tests that failed, the compiler's errors, and the last words of the step.
+            grep -E '^✘ |error: ' "$logs/$name.log" | sort -u | awk 'NR <= 20' || true
+            tail -n 5 "$logs/$name.log"
         done
         printf '\nAgain: %s %s\n' "$1" "${failures[*]}"
         failed=${#failures[@]}

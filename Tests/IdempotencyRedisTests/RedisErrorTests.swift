@@ -266,7 +266,12 @@ struct RedisErrorTests {
         expect(await opening(replica.address), .storeUnavailable, "READONLY")
         let client = try HiredisClient(primary.address)
         let store = try await RedisIdempotencyStore(client: client)
-        for number in 0..<600 { _ = try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(.claim)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6000 {
+                group.addTask { _ = try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(.claim)) }
+            }
+            try await group.waitForAll()
+        }
         #expect(try await client.ask("CONFIG", "SET", "min-replicas-to-write", "5").text == "OK")
         let error = await refusal { _ = try await store.checkAndSet(key(), expecting: nil, .write(.claim)) }
         expect(error, .storeUnavailable, "NOREPLICAS")
@@ -276,7 +281,7 @@ struct RedisErrorTests {
         let demoted = await refusal { _ = try await store.checkAndSet(key(), expecting: nil, .write(.claim)) }
         expect(demoted, .storeUnavailable, "READONLY")
         #expect(try await client.ask("REPLICAOF", "NO", "ONE").text == "OK")
-        let settings = ["key-load-delay", "3000", "loading-process-events-interval-bytes", "1024"]
+        let settings = ["key-load-delay", "300"]
         #expect(
             try await client.send([RedisCommand("CONFIG", (["SET"] + settings).map { Array($0.utf8) })])[0].text == "OK"
         )
@@ -284,7 +289,7 @@ struct RedisErrorTests {
         try primary.control("crash")
         try primary.control("resume")
         var errors: Set<String> = []
-        // It loads for some 7 s: four commands a key.
+        // It loads for some 7 s: four commands a key. After each 1024 of them it looks who has sent something.
         while let error = await refusal({ _ = try await store.load(key("k-1")) }) {
             errors.insert(error.message)
             if error.message.contains("LOADING") { break }

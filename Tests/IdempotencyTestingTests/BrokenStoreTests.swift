@@ -87,7 +87,7 @@ struct BrokenStoreTests {
                 on: StoreUnderTest(busy, tick: tick, advanceTime: wait)
             )
         }
-        #expect(doubt.map { "\($0)".contains("longer than half a tick of 0.05 seconds") } ?? false)
+        #expect(doubt.map { "\($0)".contains("longer than a quarter of the tick of 0.05 seconds") } ?? false)
         // On a clock that is moved by hand it does not matter how long it takes.
         let wrong = SlowStore(base: ToyStore(.lapsedIsNotAbsent, clock)) { try await Task.sleep(for: tick * 2) }
         await #expect(throws: ConformanceViolation.self) {

@@ -40,8 +40,8 @@ extension Engine {
     /// Waits for the leader of a flight. `nil`: join the key again.
     private func follow(_ waiter: Waiter, _ leader: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         let call = waiter.call
-        events.report(.waiting, call.key, .inProgress)
         let since = runtime.time.now()
+        events.report(.waiting, call.key, .inProgress)
         // An impatient caller waits for the leader's claim only, which the store bounds in time.
         let timer = waiter.isPatient ? timers.schedule(at: deadline) { waiter.signal.fire(.deadline) } : nil
         let wake = await withTaskCancellationHandler {

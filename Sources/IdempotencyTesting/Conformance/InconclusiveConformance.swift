@@ -3,14 +3,14 @@
 public struct InconclusiveConformance: Error, CustomStringConvertible {
     /// What was found.
     public let violation: ConformanceViolation
-    /// How long a step took that may take half a tick.
+    /// How long a step took that may take a quarter of a tick.
     public let elapsed: Duration
     /// The tick.
     public let tick: Duration
 
     /// What was found, and what to do.
     public var description: String {
-        "Inconclusive: a step of the check took \(elapsed), longer than half a tick of \(tick); use a longer tick (see "
+        "Inconclusive: a step of the check took \(elapsed), longer than a quarter of the tick of \(tick); use a longer tick (see "
             + "`withGrowingTick`), or run the checks one after the other. What was found: \(violation)"
     }
 }

@@ -8,8 +8,6 @@ extension StoreConformanceCheck {
     public func run(on subject: StoreUnderTest) async throws {
         guard applies(to: subject) else { return }
         let run = ConformanceRun(self, subject)
-        // The first wait tells a clock that passes by itself from one that is moved by hand.
-        try await run.advanceTime(subject.tick / 10)
         do {
             try await make(run)
         } catch let violation as ConformanceViolation {
@@ -38,7 +36,7 @@ extension StoreConformanceCheck {
     /// - Throws: What the body throws; ``InconclusiveConformance`` only after the longest tick.
     nonisolated(nonsending)
         public static func withGrowingTick(
-            from first: Duration = .milliseconds(100),
+            from first: Duration = .milliseconds(200),
             upTo limit: Duration = .seconds(10),
             _ body: nonisolated(nonsending) (_ tick: Duration) async throws -> Void
         ) async throws

@@ -77,6 +77,7 @@ struct BackgroundTests {
         await node.clock.waitForSleeper(within: .seconds(10))
         _ = node.clock.advanceToNextSleeper()
         await node.log.wait(for: .notRenewed)
+        await node.executor.waitUntilIdle()
         // What the keeper had planned before it knew is the last.
         _ = node.clock.advanceToNextSleeper()
         await node.executor.waitUntilIdle()

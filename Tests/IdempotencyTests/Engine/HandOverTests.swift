@@ -69,7 +69,8 @@ struct HandOverTests {
 
     @Test("After a shutdown no follower claims for a leader that left")
     func noClaimsAfterShutdown() async throws {
-        let node = Node()
+        // Followers that wait for longer than the shutdown: the first sleeper of 30 s is the shutdown's.
+        let node = Node(try OperationPolicy(waitLimit: .seconds(100)))
         let hold = Gate()
         node.store.disturb(write: 1, .holdReply(hold))
         let leader = node.interceptor.start(key()) { _ in "leader" }

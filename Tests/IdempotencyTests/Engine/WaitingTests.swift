@@ -59,9 +59,10 @@ struct WaitingTests {
             return
         }
         #expect(remaining > .zero && remaining <= .seconds(30))
+        // The follower leads now, and has looked.
+        await a.clock.waitForSleeper(within: .seconds(1))
         finish.open()
         #expect(try await running.value.isRun("A"))
-        await a.clock.waitForSleeper(within: .seconds(1))
         a.clock.advance(by: .seconds(1))
         #expect(try await follower.value.isReplay("A"))
     }
