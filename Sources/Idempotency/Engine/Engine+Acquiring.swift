@@ -41,9 +41,9 @@ extension Engine {
     private func follow(_ waiter: Waiter, _ leader: Run, until deadline: Nanoseconds) async throws -> Acquisition? {
         let call = waiter.call
         let since = runtime.time.now()
-        events.report(.waiting, call.key, .inProgress)
         // An impatient caller waits for the leader's claim only, which the store bounds in time.
         let timer = waiter.isPatient ? timers.schedule(at: deadline) { waiter.signal.fire(.deadline) } : nil
+        events.report(.waiting, call.key, .inProgress)
         let wake = await withTaskCancellationHandler {
             await waiter.signal.value()
         } onCancel: {

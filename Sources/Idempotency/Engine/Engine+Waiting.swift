@@ -15,10 +15,6 @@ extension Engine {
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
         }
         guard runtime.time.now() < deadline else { return known.remaining }
-        if claiming.waitingSince == nil {
-            claiming.waitingSince = runtime.time.now()
-            events.report(.waiting, run.key, known)
-        }
         var remaining = known.remainingNanoseconds
         // What was found a moment ago need not be read again, unless changes since then were told to nobody.
         var mustRead = claiming.subscription != nil
@@ -53,6 +49,11 @@ extension Engine {
             // Not less than a tenth of a millisecond: two clocks may count the end of a lease a little differently.
             let look = now.addingClamped(min(policy.pollNanoseconds, max(remaining, 100_000)))
             let timer = timers.schedule(at: min(look, deadline)) { signal.fire(.lookAgain) }
+            if claiming.waitingSince == nil {
+                claiming.waitingSince = now
+                // The next look is planned: an observer may move the clock.
+                events.report(.waiting, run.key, known)
+            }
             let end = await withTaskCancellationHandler {
                 await signal.value()
             } onCancel: {
