@@ -78,7 +78,7 @@ let package = Package(
                 .target(name: "IdempotencySQLite", condition: .when(traits: ["SQLite"])),
             ]
         ),
-        // What the tests of several targets share.
+        // Several test targets share this.
         .target(name: "TestSupport", dependencies: ["Idempotency"], path: "Tests/TestSupport"),
         .testTarget(
             name: "IdempotencyTests",

@@ -3,8 +3,8 @@
 # A step is a shell function step_<name>, with _ where the name has -; what it writes goes to $logs/<name>.log. A step that
 # runs tests also leaves what happened in $logs/<name>.events, a line of JSON an event, as Swift Testing writes it.
 
-# A step that has written nothing for so many seconds hangs. No test and no build is silent for as long, however slow the
-# machine is: a test that hangs ends by its own time limit, which is 10 minutes.
+# A step that has written nothing for so many seconds hangs. A test that hangs ends earlier, by its own time limit of 10 minutes,
+# unless it ignores its cancellation.
 readonly silence_limit=1500
 
 declare -a step_names=()                 # in their order
@@ -157,7 +157,7 @@ report_steps() {
     if [[ ${#events[@]} -gt 0 ]]; then
         printf '\nSlowest tests:\n'
         slowest_tests 10 "${events[@]}"
-        # A check that the machine was too slow for is made again, with more time: see InconclusiveConformance.
+        # The kit repeats a check with more time where the machine was too slow: see InconclusiveConformance.
         printf '%s store rules were repeated with a longer tick.\n' \
             "$(cat "${test_logs[@]}" | grep -c '^Inconclusive: .* Repeated with a tick of' || true)"
     fi

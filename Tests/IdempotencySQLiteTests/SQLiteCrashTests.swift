@@ -19,7 +19,7 @@ struct SQLiteCrashTests {
         }
 
         private let state = Mutex(State())
-        /// How many handlers have begun, by process.
+        /// Counts the handlers that have begun, by process.
         private let begun = Mutex<[Int: Counter]>([:])
 
         /// Counts the handlers of a process that have begun.

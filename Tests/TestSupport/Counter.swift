@@ -14,7 +14,7 @@ public final class Counter: Sendable {
     /// Begins at zero.
     public init() {}
 
-    /// How much was counted.
+    /// The count.
     public var value: Int { state.withLock { $0.value } }
 
     /// Counts one more. Returns how much that makes.

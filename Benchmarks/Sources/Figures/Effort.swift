@@ -1,6 +1,6 @@
 import Foundation
 
-/// How much is measured: everything, or just enough to see that a benchmark runs, for `Scripts/bench --check`.
+/// The amount of work that a benchmark does: all of it, or, for `Scripts/bench --check`, just enough to see that it runs.
 package enum Effort {
     private static let isCheck = ProcessInfo.processInfo.environment["IDEMPOTENCY_BENCHMARK_CHECK"] != nil
 

@@ -3,7 +3,7 @@ import Synchronization
 
 @available(Idempotency 0.1, *)
 extension ConformanceRun {
-    /// Whether something becomes so before the limit, and before many looks: a busy machine has few in that time.
+    /// Looks again and again until something is so, at least a hundred times and until the limit. Returns whether it became so.
     private func wait(for isSo: @Sendable () -> Bool) async throws -> Bool {
         let end = ContinuousClock.now.advanced(by: subject.wakeLimit)
         var looks = 0

@@ -3,7 +3,7 @@
 public struct InconclusiveConformance: Error, CustomStringConvertible {
     /// What was found.
     public let violation: ConformanceViolation
-    /// How long a step took that may take a quarter of a tick.
+    /// The time that a step took. It may take a quarter of a tick.
     public let elapsed: Duration
     /// The tick.
     public let tick: Duration

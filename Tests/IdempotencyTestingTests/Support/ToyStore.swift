@@ -42,7 +42,7 @@ final class ToyStore: IdempotencyStore {
         var forgotten: Set<Name> = []
         var lastVersion: UInt64 = 100
         var loads = 0
-        /// Those that wait until somebody has looked.
+        /// Continuations of the writes that wait until somebody has looked.
         var lookers: [UnsafeContinuation<Void, Never>] = []
         var subscribers: [Int: (Name, @Sendable () -> Void)] = [:]
         var subscriptions = 0
