@@ -96,16 +96,37 @@ struct BrokenStoreTests {
         }
     }
 
+    @Test(
+        "Two winners of a race are a violation, however slow the machine is",
+        arguments: [StoreConformanceCheck.oneWinnerOfALapsedClaim, .oneWinnerOfAnExpiredKey, .purgeLosesNoClaim]
+    )
+    func neverInconclusive(_ check: StoreConformanceCheck) async throws {
+        let clock = ManualClock()
+        // No race is over within a quarter of this tick.
+        let subject = StoreUnderTest(ToyStore(check, clock), tick: .microseconds(10)) { span in
+            try await Task.sleep(for: span)
+            clock.advance(by: span)
+        }
+        let violation = await #expect(throws: ConformanceViolation.self) { try await check.run(on: subject) }
+        #expect(violation?.check == check)
+    }
+
     @Test("An inconclusive check is repeated with twice the tick, up to the longest; a violation is not repeated")
     func growingTick() async throws {
         func run(throwing error: (Duration) -> (any Error)?) async throws -> (ticks: [Duration], error: (any Error)?) {
             var ticks: [Duration] = []
+            var reported: [Duration] = []
+            defer { #expect(reported == Array(ticks.dropFirst())) }
             do {
-                try await StoreConformanceCheck.withGrowingTick(from: .milliseconds(10), upTo: .milliseconds(50)) {
-                    tick in
-                    ticks.append(tick)
-                    if let error = error(tick) { throw error }
-                }
+                try await StoreConformanceCheck.withGrowingTick(
+                    from: .milliseconds(10),
+                    upTo: .milliseconds(50),
+                    report: { reported.append($1) },
+                    { tick in
+                        ticks.append(tick)
+                        if let error = error(tick) { throw error }
+                    }
+                )
                 return (ticks, nil)
             } catch {
                 return (ticks, error)

@@ -99,12 +99,14 @@ extension ConformanceRun {
             }
             try require(
                 claimed.count == keys.count && Set(claimed.map(\.key)).count == keys.count,
+                dependsOnTime: false,
                 "\(claimed.count) claims of \(keys.count) expired keys were stored while they were purged."
             )
             for (key, version) in claimed {
                 let found = try await store.load(key)
                 try require(
                     found?.version == version && found?.record.isPending ?? false,
+                    dependsOnTime: false,
                     "a claim was stored in version \(version) during a purge, and \(Self.text(found)) is there."
                 )
             }

@@ -24,11 +24,12 @@ extension ConformanceRun {
             case .conflict(let found): seen.append(found)
             }
         }
-        try require(winners.count == 1, "\(winners.count) of 64 were stored.")
+        try require(winners.count == 1, dependsOnTime: false, "\(winners.count) of 64 were stored.")
         let (winner, version) = winners[0]
         for found in seen {
             try require(
                 found?.record == record(winner) && found?.version == version,
+                dependsOnTime: false,
                 "task \(winner) won with version \(version), and another was told of \(Self.text(found))."
             )
         }

@@ -96,8 +96,10 @@ struct ConformanceRun: Sendable {
 
     // MARK: Saying what is expected
 
-    func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
-        if !condition { throw ConformanceViolation(check: check, message: message()) }
+    func require(_ condition: Bool, dependsOnTime: Bool = true, _ message: @autoclosure () -> String) throws {
+        if !condition {
+            throw ConformanceViolation(check: check, message: message(), dependsOnTime: dependsOnTime)
+        }
     }
 
     /// Writes, and requires that it is stored.

@@ -15,9 +15,9 @@ extension StoreConformanceCheck {
         }
     }
 
-    /// Repeats checks with longer ticks while the machine is too slow for a conclusion, and prints each repetition.
+    /// Repeats checks with longer ticks while the machine is too slow for a conclusion, and reports each repetition.
     ///
-    /// For clocks that pass by themselves: a short tick makes the checks quick, and a busy machine makes none of them fail.
+    /// Use it on a clock that passes by itself: a short tick makes the checks quick, and a busy machine makes none of them fail.
     ///
     /// ```swift
     /// @Test(.serialized, arguments: StoreConformanceCheck.allCases)
@@ -30,24 +30,29 @@ extension StoreConformanceCheck {
     /// ```
     ///
     /// - Parameters:
-    ///   - first: The first tick. Each repetition has twice the tick of the one before.
-    ///   - limit: The longest tick.
+    ///   - first: The first tick, longer than zero. Each repetition has twice the tick of the one before.
+    ///   - limit: The longest tick. If it is shorter than twice the first, nothing is repeated.
+    ///   - report: Receives the inconclusive result and the next tick before each repetition; it prints them by default.
     ///   - body: Runs checks with a tick, on a store that nothing has closed.
     /// - Throws: What the body throws; ``InconclusiveConformance`` only after the longest tick.
     nonisolated(nonsending)
         public static func withGrowingTick(
             from first: Duration = .milliseconds(200),
             upTo limit: Duration = .seconds(10),
+            report: (InconclusiveConformance, _ next: Duration) -> Void = {
+                print("\($0) Repeated with a tick of \($1).")
+            },
             _ body: nonisolated(nonsending) (_ tick: Duration) async throws -> Void
         ) async throws
     {
+        precondition(first > .zero, "The first tick has to be longer than zero.")
         var tick = first
         while true {
             do {
                 return try await body(tick)
             } catch let doubt as InconclusiveConformance where tick * 2 <= limit {
                 tick *= 2
-                print("\(doubt) Repeated with a tick of \(tick).")
+                report(doubt, tick)
             }
         }
     }

@@ -19,7 +19,7 @@
 ///
 /// On a clock that cannot be moved, run them one after the other, with the trait `.serialized`: a machine that is busy
 /// with all of them at once lets more time pass than they allow for, and a check ends with ``InconclusiveConformance``.
-/// ``withGrowingTick(from:upTo:_:)`` repeats such a check with a longer tick.
+/// ``withGrowingTick(from:upTo:report:_:)`` repeats such a check with a longer tick.
 @available(Idempotency 0.1, *)
 public enum StoreConformanceCheck: String, CaseIterable, Sendable {
     // What a check-and-set does

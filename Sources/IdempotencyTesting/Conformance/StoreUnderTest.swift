@@ -49,7 +49,7 @@ public struct StoreUnderTest: Sendable {
     ///   - rounds: How often a race is run, at least once: a thousand times in memory, fewer where each takes a server's
     ///     time.
     ///   - wakeLimit: After how long a wake-up that has not come counts as lost, by the machine's clock. Only a store that
-    ///     loses some takes so long.
+    ///     loses some takes so long. A check looks a hundred times at least, also with a limit of zero.
     ///   - capacity: How many unexpired records the store takes at most; small, as the checks fill it. `nil` where that is
     ///     not bounded.
     ///   - sweepsByItself: Whether expired records go without a purge.

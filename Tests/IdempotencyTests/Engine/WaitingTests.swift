@@ -38,6 +38,30 @@ struct WaitingTests {
         #expect(try await follower.value.isReplay("first"))
     }
 
+    @Test("When the observer hears of a wait, the next look is planned: the clock may move on at once")
+    func plannedWhenTold() async throws {
+        let dead = Node()
+        let never = Gate()
+        _ = await dead.run(key(), until: never, returning: "lost")
+        dead.store.kill()
+        let clock = dead.clock
+        // Beyond the lease of the claim that nobody finishes.
+        let log = EventLog { if $0 == .waiting { clock.advance(by: .seconds(31)) } }
+        let interceptor = IdempotencyInterceptor(
+            store: dead.memory,
+            policy: try OperationPolicy(waitLimit: .seconds(100)),
+            observer: log,
+            runtime: IdempotencyRuntime(
+                clock: clock,
+                executor: TrackingExecutor(),
+                random: SeededGenerator(seed: 7)
+            )
+        )
+        #expect(try await interceptor.outcome(key: key()) { _ in "taken over" }.isRun("taken over"))
+        #expect(log.events.first { $0.kind == .waited }?.duration == .seconds(31))
+        never.open()
+    }
+
     @Test("Scenario 38c: the leader reaches its deadline: a follower with a longer one waits on, with its own policy")
     func leaderReachesItsDeadline() async throws {
         let a = Node()
