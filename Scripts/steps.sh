@@ -163,6 +163,9 @@ report_steps() {
     fi
     printf 'Sum: %d s\n' "$SECONDS"
     if [[ ${#failures[@]} -gt 0 ]]; then
+        for name in "${step_names[@]}"; do
+            if [[ ${step_states[$name]:-} == failed && -z ${began[$name]:-} ]]; then echo "Not run: $name"; fi
+        done
         for name in "${failures[@]}"; do
             printf '\nFAILED: %s. The end of %s:\n' "$name" "$logs/$name.log"
             # The tests that failed, the compiler's errors, and the last words of the step.
