@@ -3,6 +3,7 @@ import Idempotency
 import IdempotencyPostgreSQL
 import IdempotencySQL
 import ServerHarness
+import TestSupport
 import Testing
 
 @Suite("A handler's transaction in PostgreSQL", .timeLimit(.minutes(10)))
@@ -16,7 +17,7 @@ struct PostgreSQLTransactionTests {
         let name: String
         let connection: RawConnection
 
-        init(_ options: PostgreSQLOptions = PostgreSQLOptions(), constraint: String = "") async throws {
+        init(_ options: PostgreSQLOptions = .patient, constraint: String = "") async throws {
             name = Server.freshName("scene")
             effects = Server.freshName("e")
             connection = try RawConnection()
@@ -337,14 +338,11 @@ struct PostgreSQLTransactionTests {
     @Test("A transaction that is open for too long is rolled back, and its next statement says so")
     func limit() async throws {
         let scene = try await Scene()
-        let session = try await scene.begin(.milliseconds(200))
+        let session = try await scene.begin(.seconds(2))
         try await scene.insert(session)
-        try await Task.sleep(for: .milliseconds(400))
-        #expect(
-            try scene.connection.run("SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass") == [
-                ["0"]
-            ]
-        )
+        let locks = "SELECT count(*) FROM pg_locks WHERE relation = '\(scene.effects)'::regclass"
+        #expect(try scene.connection.run(locks) != [["0"]])
+        #expect(try await becomes { try scene.connection.run(locks) == [["0"]] })
         #expect(await sqlError { try await scene.insert(session, 2) }?.code == "25P03")
         guard case .undone? = await failure({ try await scene.finish(session) }) else {
             Issue.record("not undone")
@@ -427,7 +425,7 @@ struct PostgreSQLTransactionTests {
     func taken() async throws {
         var options = PostgreSQLOptions.patient
         options.transactionConnections = 1
-        options.connectTimeout = .milliseconds(500)
+        options.connectTimeout = .seconds(3)
         let scene = try await Scene(options)
         let first = try await scene.begin()
         try await scene.insert(first)
@@ -456,10 +454,12 @@ struct PostgreSQLTransactionTests {
         let subscription = try await other.subscribe(to: scene.key) {}
         _ = try await scene.finish(scene.begin())
         var count = 0
-        for _ in 0..<1000 where count == 0 {
-            try await Task.sleep(for: .milliseconds(5))
-            count = try ear.notifications()
-        }
+        #expect(
+            try await becomes {
+                count = try ear.notifications()
+                return count > 0
+            }
+        )
         #expect(count == 1)
         subscription.cancel()
         await other.close()

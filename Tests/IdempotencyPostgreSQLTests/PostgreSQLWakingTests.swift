@@ -12,11 +12,7 @@ struct PostgreSQLWakingTests {
     private func key(_ value: String) throws -> IdempotencyKey { try IdempotencyKey(operation: "charge", value: value) }
 
     private func wait(_ what: String, for isSo: () throws -> Bool) async throws {
-        for _ in 0..<2000 {
-            if try isSo() { return }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        Issue.record("\(what) did not come within ten seconds")
+        #expect(try await becomes { try isSo() }, "\(what) did not come")
     }
 
     @Test("It is told of by one notification, and of what nobody waits for none is sent")

@@ -91,7 +91,7 @@ struct HiredisClientTests {
     func slowServer() async throws {
         let server = try OwnServer()
         var options = HiredisOptions()
-        options.replyTimeout = .milliseconds(300)
+        options.replyTimeout = .seconds(2)
         let client = try HiredisClient(server.address, options: options)
         _ = try await client.ask("PING")
         try server.control("pause")
@@ -103,12 +103,7 @@ struct HiredisClientTests {
         }
         #expect(failures.value == 100)
         try server.control("continue")
-        var isBack = false
-        for _ in 0..<200 where !isBack {
-            isBack = (try? await client.ask("PING").text) == "PONG"
-            if !isBack { try await Task.sleep(for: .milliseconds(20)) }
-        }
-        #expect(isBack)
+        #expect(try await becomes { (try? await client.ask("PING").text) == "PONG" })
         await client.close()
     }
 
@@ -135,7 +130,7 @@ struct HiredisClientTests {
     @Test("More calls than may wait are refused, and the others are answered")
     func bounded() async throws {
         let server = try OwnServer()
-        let client = try HiredisClient(server.address)
+        let client = try HiredisClient(server.address, options: .patient)
         _ = try await client.ask("PING")
         try server.control("pause")
         let (answered, refused) = (Counter(), Counter())
@@ -148,7 +143,7 @@ struct HiredisClientTests {
                     } catch { refused.add() }
                 }
             }
-            for _ in 0..<1000 where refused.value < 500 { try await Task.sleep(for: .milliseconds(5)) }
+            await refused.wait(for: 500)
             try server.control("continue")
             try await group.waitForAll()
         }
@@ -169,11 +164,7 @@ struct HiredisClientTests {
             _ = try await client.ask("CLIENT", "SETNAME", name)
             #expect(try await connections() == 2)
         }
-        for _ in 0..<400 {
-            if try await connections() == 1 { break }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        #expect(try await connections() == 1)
+        #expect(try await becomes { try await connections() == 1 })
         await watcher.close()
     }
 
@@ -222,9 +213,7 @@ struct HiredisClientTests {
                 await client.close()
             }
         }
-        try await Task.sleep(for: .milliseconds(300))
-        let after = try Self.descriptors()
-        #expect(after - before < 200, "\(before) → \(after)")
+        #expect(try await becomes { try Self.descriptors() - before < 200 })
     }
 }
 #endif

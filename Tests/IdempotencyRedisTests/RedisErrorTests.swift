@@ -30,11 +30,9 @@ struct RedisErrorTests {
     private func opening(_ address: String, _ options: RedisStoreOptions = RedisStoreOptions()) async
         -> IdempotencyError?
     {
-        var client = HiredisOptions()
-        client.connectTimeout = .seconds(1)
         return await refusal {
             let store = try await RedisIdempotencyStore(
-                client: HiredisClient(address, options: client),
+                client: HiredisClient(address, options: .patient),
                 options: options
             )
             store.close()

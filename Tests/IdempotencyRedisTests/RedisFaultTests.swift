@@ -18,11 +18,10 @@ struct RedisFaultTests {
         return (try await Server.store(client), client)
     }
 
-    /// What was acknowledged is there; no call took longer than the timeouts allow; and the store serves again.
+    /// What was acknowledged is there; and the store serves again.
     private func check(_ load: StoreLoad, _ store: RedisIdempotencyStore) async throws {
-        #expect(try await StoreLoad.recover(store), "the store did not recover within 30 seconds")
-        #expect(load.longest < .seconds(30), "a call took \(load.longest)")
-        #expect(load.acknowledged.count > 10)
+        #expect(try await StoreLoad.recover(store), "the store did not recover")
+        #expect(load.acknowledged.count >= 100)
         let lost = try await load.lost(in: store)
         #expect(
             lost.isEmpty,
@@ -39,12 +38,11 @@ struct RedisFaultTests {
         let (store, client) = try await store(Server.address.replacing("redis://", with: "redis://\(user):secret@"))
         var killed: Int64 = 0
         let load = try await StoreLoad.run(store) {
-            for _ in 0..<10 {
+            while killed < 10 {
                 killed += try await executioner.ask("CLIENT", "KILL", "USER", user).integer ?? 0
                 try await Task.sleep(for: .milliseconds(60))
             }
         }
-        #expect(killed > 3)
         try await check(load, store)
         store.close()
         await client.close()
@@ -90,9 +88,10 @@ struct RedisFaultTests {
 
     @Test("Its scripts are flushed again and again: no call fails")
     func scriptsFlushed() async throws {
-        let (store, client) = try await store(Server.address)
+        let client = try Server.client()
+        let store = try await Server.store(client)
         let other = try Server.client()
-        let load = try await StoreLoad.run(store) {
+        let load = try await StoreLoad.run(store, lease: .seconds(60)) {
             for _ in 0..<200 {
                 let reply = try await other.ask("SCRIPT", "FLUSH")
                 #expect(reply.text == "OK")

@@ -12,12 +12,21 @@ struct RedisReplicaTests {
     private final class Acknowledged: Sendable {
         private let versions = Mutex<[String: RecordVersion]>([:])
         private let unknown = Counter()
+        /// Counts the acknowledged claims, and all calls that have ended.
+        let (acknowledged, ended) = (Counter(), Counter())
 
         var all: [String: RecordVersion] { versions.withLock { $0 } }
         var unknowns: Int { unknown.value }
 
-        func add(_ name: String, _ version: RecordVersion) { versions.withLock { $0[name] = version } }
-        func addUnknown() { unknown.add() }
+        func add(_ name: String, _ version: RecordVersion) {
+            versions.withLock { $0[name] = version }
+            acknowledged.add()
+            ended.add()
+        }
+        func addUnknown() {
+            unknown.add()
+            ended.add()
+        }
     }
 
     /// A primary and its replica, connected.
@@ -25,12 +34,10 @@ struct RedisReplicaTests {
         let primary = try OwnServer()
         let replica = try OwnServer("--replicaof", "127.0.0.1 \(primary.port)")
         let client = try HiredisClient(replica.address)
-        for _ in 0..<1000 {
-            if let info = try await client.ask("INFO", "replication").text, info.contains("master_link_status:up") {
-                break
-            }
-            try await Task.sleep(for: .milliseconds(10))
+        let isConnected = try await becomes {
+            try await client.ask("INFO", "replication").text?.contains("master_link_status:up") == true
         }
+        try #require(isConnected)
         await client.close()
         return (primary, replica)
     }
@@ -60,10 +67,11 @@ struct RedisReplicaTests {
                     }
                 }
             }
-            try await Task.sleep(for: .milliseconds(300))
+            await acknowledged.acknowledged.wait(for: 500)
             let reply = try await promotion.ask("REPLICAOF", "NO", "ONE")
             #expect(reply.text == "OK")
-            try await Task.sleep(for: .milliseconds(500))
+            // Many more than were under way.
+            await acknowledged.ended.wait(for: acknowledged.ended.value + 100)
             isOver.add()
             try await group.waitForAll()
         }
@@ -110,7 +118,7 @@ struct RedisReplicaTests {
         let (primary, replica) = try await pair()
         let client = try HiredisClient(primary.address)
         var options = RedisStoreOptions()
-        options.replicas = .init(1, timeout: .milliseconds(500))
+        options.replicas = .init(1, timeout: .seconds(4))
         let store = try await RedisIdempotencyStore(client: client, options: options)
         #expect(try await client.ask("SCRIPT", "FLUSH").text == "OK")
         let interceptor = IdempotencyInterceptor(store: store)
@@ -146,19 +154,13 @@ struct RedisReplicaTests {
 
     @Test("After a failover that lost a takeover no version is handed out again, and who lost it changes nothing")
     func versionsAcrossFailover() async throws {
-        let primary = try OwnServer()
-        let replica = try OwnServer("--replicaof", "127.0.0.1 \(primary.port)")
+        let (primary, replica) = try await pair()
         let promotion = try HiredisClient(replica.address)
-        for _ in 0..<1000 {
-            if try await promotion.ask("INFO", "replication").text?.contains("master_link_status:up") == true { break }
-            try await Task.sleep(for: .milliseconds(10))
-        }
         let old = try await RedisIdempotencyStore(client: HiredisClient(primary.address))
         let key = try StoreLoad.key("k")
         guard case .stored(let first) = try await old.checkAndSet(key, expecting: nil, .write(.claim)) else { return }
-        for _ in 0..<1000 where try await promotion.ask("DBSIZE").integer != 2 {
-            try await Task.sleep(for: .milliseconds(10))
-        }
+        let isReplicated = try await becomes { try await promotion.ask("DBSIZE").integer == 2 }
+        try #require(isReplicated)
         // The replica is promoted; what the old primary acknowledges from here on is lost.
         #expect(try await promotion.ask("REPLICAOF", "NO", "ONE").text == "OK")
         guard case .stored(let lost) = try await old.checkAndSet(key, expecting: first, .write(.claim)) else { return }
@@ -177,26 +179,32 @@ struct RedisReplicaTests {
     @Test("With WAIT and no replica each call ends within a bounded time, however many there are")
     func boundedWait() async throws {
         let server = try OwnServer()
-        var client = HiredisOptions()
-        client.replyTimeout = .seconds(1)
+        let client = try HiredisClient(server.address, options: .patient)
         var options = RedisStoreOptions()
-        options.replicas = .init(1, timeout: .seconds(1))
-        let store = try await RedisIdempotencyStore(
-            client: HiredisClient(server.address, options: client),
-            options: options
-        )
-        let longest = Maximum()
-        await withTaskGroup(of: Void.self) { group in
-            for number in 0..<90_000 {
+        options.replicas = .init(1, timeout: .milliseconds(500))
+        let store = try await RedisIdempotencyStore(client: client, options: options)
+        // While the server stands still, the first calls are under way, and the others wait until their time is over.
+        try server.control("pause")
+        let begun = Counter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<45_000 {
                 group.addTask {
-                    let start = ContinuousClock.now
+                    begun.add()
                     _ = try? await store.checkAndSet(StoreLoad.key("k-\(number)"), expecting: nil, .write(.claim))
-                    longest.add(Int(start.duration(to: .now).components.seconds))
                 }
             }
+            await begun.wait(for: 45_000)
+            // A call's time is over after two seconds.
+            try await Task.sleep(for: .seconds(4))
+            try server.control("continue")
+            try await group.waitForAll()
         }
-        // Each is given up after 3 s. If all waited, the last would end after 22 s.
-        #expect(longest.value < 15, "seconds")
+        let statistics = try #require(try await client.ask("INFO", "commandstats").text)
+        let calls = try #require(statistics.firstMatch(of: /cmdstat_wait:calls=([0-9]+)/).flatMap { Int($0.1) })
+        // If every call waited for its turn, there would be eleven: 4096 calls share one.
+        #expect(calls < 6)
+        store.close()
+        await client.close()
     }
 }
 #endif

@@ -8,11 +8,7 @@ import Testing
 @Suite("Who waits for another process's run", .timeLimit(.minutes(10)))
 struct RedisWakingTests {
     private func wait(_ what: String, for isSo: () async throws -> Bool) async throws {
-        for _ in 0..<2000 {
-            if try await isSo() { return }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        Issue.record("\(what) did not come within ten seconds")
+        #expect(try await becomes { try await isSo() }, "\(what) did not come")
     }
 
     @Test("It is told of by one message, and of what nobody waits for none is sent")
@@ -182,8 +178,7 @@ struct RedisWakingTests {
         let client = ForgetfulClient(try Server.client())
         let store = try await Server.store(client)
         let subscription = try await store.subscribe(to: StoreLoad.key("k")) {}
-        for _ in 0..<50 where client.subscriptions.value < 2 { try await Task.sleep(for: .milliseconds(100)) }
-        #expect(client.subscriptions.value >= 2)
+        await client.subscriptions.wait(for: 2)
         subscription.cancel()
         store.close()
     }

@@ -14,7 +14,7 @@ struct SQLiteBatchTests {
     @Test("One that cannot be done fails alone")
     func culprit() async throws {
         let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
-        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let policy = try OperationPolicy(lease: .seconds(2))
         try await store.limitLength(to: 20_000)
         let results = await withTaskGroup(of: (Int, IdempotencyError.Code?).self) { group in
             for number in 0..<200 {

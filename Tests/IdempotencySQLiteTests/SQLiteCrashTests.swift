@@ -61,7 +61,7 @@ struct SQLiteCrashTests {
             .path
     }
 
-    private func start(_ keys: ClosedRange<Int>, seed: Int, lease: Int = 500) throws -> Process {
+    private func start(_ keys: ClosedRange<Int>, seed: Int, lease: Int = 2000) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: workerPath)
         process.arguments = [folder.path("keys.db"), "\(keys.lowerBound)", "\(keys.upperBound)", "\(seed)", "\(lease)"]
@@ -102,7 +102,7 @@ struct SQLiteCrashTests {
         var open: [Int] = []
         for number in 1...20 {
             let victim = number % workers.count
-            await witness.handlers(of: seeds[victim]).wait(for: 1)
+            await witness.handlers(of: seeds[victim]).wait(for: 10)
             try await Task.sleep(for: .milliseconds(120 + (number * 37) % 160))
             kill(workers[victim].processIdentifier, SIGKILL)
             workers[victim].waitUntilExit()

@@ -254,7 +254,7 @@ struct SQLiteTransactionTests {
         let store = try await SQLiteIdempotencyStore(path: folder.path("ledger.db"))
         let effects = try await Ledger(store)
         let policy = try OperationPolicy(lease: .milliseconds(240))
-        let ledger = TransactionalInterceptor(store: store, policy: policy, transactionLimit: .milliseconds(900))
+        let ledger = TransactionalInterceptor(store: store, policy: policy, transactionLimit: .seconds(10))
         for number in 0..<3 {
             let key = Ledger.key("key \(number)")
             try await ledger.idempotent(key: key) { transaction, _ in

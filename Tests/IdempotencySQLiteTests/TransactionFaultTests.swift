@@ -121,7 +121,7 @@ struct TransactionFaultTests {
 
     @Test("Attempts that may have taken a step are not said to have had no effect")
     func exhaustedAfterUnknownStep() async throws {
-        let policy = try OperationPolicy(lease: .milliseconds(200), maximumAttempts: 1)
+        let policy = try OperationPolicy(lease: .milliseconds(1500), maximumAttempts: 1)
         let (ledger, _, effects) = try await open([.replyLost], policy)
         await expectError(.resultNotSaved) {
             try await ledger.idempotent(key: key) { _, execution in
@@ -155,12 +155,12 @@ struct TransactionFaultTests {
 
     @Test("Scenario 38: nobody says that it was undone: nothing is released before its lease, and then it runs again")
     func undoneSilently() async throws {
-        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let policy = try OperationPolicy(lease: .milliseconds(1500))
         let (ledger, _, effects) = try await open([.undoneSilently], policy)
         await expectError(.resultNotSaved) {
             try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
         }
-        let impatient = ledger.applying(try OperationPolicy(lease: .milliseconds(200), waitLimit: .zero))
+        let impatient = ledger.applying(try OperationPolicy(lease: .milliseconds(1500), waitLimit: .zero))
         await expectError(.inProgress) { try await impatient.idempotent(key: key) { _, _ in } }
         try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
         #expect(try await effects.count(key) == 1)
@@ -168,7 +168,7 @@ struct TransactionFaultTests {
 
     @Test("A step of which nobody says whether it was committed ends the run; the next one goes on from what is there")
     func unknownStep() async throws {
-        let policy = try OperationPolicy(lease: .milliseconds(200))
+        let policy = try OperationPolicy(lease: .milliseconds(1500))
         let (ledger, _, effects) = try await open([.replyLost], policy)
         for attempt in 1...2 {
             let run: () async throws -> Void = {

@@ -1,23 +1,27 @@
 public import Idempotency
 import Synchronization
+import TestSupport
 
 /// Many tasks that run keys on a store while something happens to its server, and what came of them.
 @available(Idempotency 0.1, *)
 public struct StoreLoad: Sendable {
     private final class Tally: Sendable {
         private struct State {
-            var load = StoreLoad(acknowledged: [], failed: 0, longest: .zero)
+            var load = StoreLoad(acknowledged: [], failed: 0)
             var isOver = false
         }
 
         private let state = Mutex(State())
+        let acknowledgements = Counter()
 
         var load: StoreLoad { state.withLock { $0.load } }
         var isOver: Bool { state.withLock { $0.isOver } }
 
-        func acknowledge(_ name: String) { state.withLock { $0.load.acknowledged.append(name) } }
+        func acknowledge(_ name: String) {
+            state.withLock { $0.load.acknowledged.append(name) }
+            acknowledgements.add()
+        }
         func fail() { state.withLock { $0.load.failed += 1 } }
-        func took(_ span: Duration) { state.withLock { $0.load.longest = max($0.load.longest, span) } }
         func end() { state.withLock { $0.isOver = true } }
     }
 
@@ -25,17 +29,17 @@ public struct StoreLoad: Sendable {
     public private(set) var acknowledged: [String]
     /// How many calls failed.
     public private(set) var failed: Int
-    /// How long the longest call took.
-    public private(set) var longest: Duration
 
     /// Runs fresh keys until something has happened, and for half a second more.
     ///
     /// - Parameters:
     ///   - mark: What all of these keys begin with.
+    ///   - lease: The lease of each run.
     ///   - fault: What happens.
     public static func run(
         _ store: any IdempotencyStore,
         mark: String = "k",
+        lease: Duration = .milliseconds(500),
         during fault: () async throws -> Void
     ) async throws -> StoreLoad {
         let tally = Tally()
@@ -48,9 +52,8 @@ public struct StoreLoad: Sendable {
                         let name = "\(mark)-\(task)-\(number)"
                         let interceptor = IdempotencyInterceptor(
                             store: store,
-                            policy: try OperationPolicy(lease: .milliseconds(500))
+                            policy: try OperationPolicy(lease: lease)
                         )
-                        let start = ContinuousClock.now
                         do {
                             let answer = try await interceptor.idempotent(key: key(name)) { _ in name }
                             tally.acknowledge(answer)
@@ -59,11 +62,10 @@ public struct StoreLoad: Sendable {
                             // Calls fail at once while the server is away.
                             try await Task.sleep(for: .milliseconds(5))
                         }
-                        tally.took(start.duration(to: .now))
                     }
                 }
             }
-            try await Task.sleep(for: .milliseconds(300))
+            await tally.acknowledgements.wait(for: 100)
             try await fault()
             try await Task.sleep(for: .milliseconds(500))
             tally.end()
@@ -79,15 +81,11 @@ public struct StoreLoad: Sendable {
         return lost
     }
 
-    /// Waits until a store serves again; at most half a minute.
+    /// Waits until a store serves again; a minute at least.
     ///
     /// - Returns: Whether it does.
     public static func recover(_ store: any ListableIdempotencyStore) async throws -> Bool {
-        for _ in 0..<600 {
-            if await refusal({ try await store.check() }) == nil { return true }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        return false
+        try await becomes { await refusal { try await store.check() } == nil }
     }
 
     /// The key of this name.

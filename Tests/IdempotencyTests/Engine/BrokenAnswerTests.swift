@@ -195,6 +195,8 @@ struct BrokenAnswerTests {
             _ = try await node.interceptor.idempotent(key: key()) { execution in
                 node.store.loseRenewals()
                 node.clock.advance(by: .seconds(31))
+                // The keeper's renewal is lost before the store is there again.
+                await node.executor.waitUntilIdle()
                 node.store.revive()
                 for number in 1...3 {
                     node.store.disturb(write: number, .answer(.conflict(another)))

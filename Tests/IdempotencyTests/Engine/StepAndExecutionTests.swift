@@ -173,6 +173,7 @@ struct StepAndExecutionTests {
                 #expect(try #require(execution.leaseRemaining) > .zero)
                 a.store.loseRenewals()
                 a.clock.advance(by: .seconds(31))
+                await a.executor.waitUntilIdle()
                 _ = try await b.interceptor.idempotent(key: key()) { _ in }
                 #expect(execution.leaseRemaining == .zero)
                 a.store.revive()

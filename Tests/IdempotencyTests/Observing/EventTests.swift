@@ -217,7 +217,8 @@ struct EventTests {
         let waiting = other.interceptor.start(key()) { _ in "no" }
         await other.log.wait(for: .waiting)
         for _ in 1...3 {
-            await node.clock.waitForSleeper(within: .seconds(1))
+            // Until it has planned its next look.
+            await other.executor.waitUntilIdle()
             node.clock.advance(by: .seconds(1))
         }
         #expect(try await waiting.value.isInProgress)
@@ -259,7 +260,8 @@ struct EventTests {
         let waiting = other.interceptor.start(key()) { _ in "no" }
         await other.log.wait(for: .waiting)
         for _ in 1...30 {
-            await node.clock.waitForSleeper(within: .seconds(1))
+            // Until it has planned its next look.
+            await other.executor.waitUntilIdle()
             node.clock.advance(by: .seconds(1))
         }
         #expect(try await waiting.value.isReplay("A"))

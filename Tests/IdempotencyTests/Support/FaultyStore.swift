@@ -138,11 +138,18 @@ final class FaultyStore: IdempotencyStore {
             let isLost = state.isDead || state.losesRenewals && isRenewal
             return (isLost, state.writeFaults[writes], state.failsWhenCancelled, told)
         }
+        // A call whose reply is held is told of once it is made.
+        if case .holdReply(let gate) = fault, !isLost {
+            let result = try await base.checkAndSet(key, expecting: expected, change)
+            for continuation in told { continuation.resume() }
+            await gate.pass()
+            return result
+        }
         for continuation in told { continuation.resume() }
         if isLost { throw Down() }
         if failsWhenCancelled, Task.isCancelled { throw CancellationError() }
         switch fault {
-        case nil:
+        case nil, .holdReply:
             return try await base.checkAndSet(key, expecting: expected, change)
         case .failBefore:
             throw Down()
@@ -165,10 +172,6 @@ final class FaultyStore: IdempotencyStore {
         case .holdThenFail(let gate):
             await gate.pass()
             throw Down()
-        case .holdReply(let gate):
-            let result = try await base.checkAndSet(key, expecting: expected, change)
-            await gate.pass()
-            return result
         case .applyTwice:
             _ = try await base.checkAndSet(key, expecting: expected, change)
             return try await base.checkAndSet(key, expecting: expected, change)

@@ -1,7 +1,8 @@
-import Idempotency
 import IdempotencyInMemory
 import IdempotencyTesting
 import TestSupport
+
+@testable import Idempotency
 
 /// A process of a service: an interceptor with its own way to a store that several nodes share, on one manual clock.
 struct Node: Sendable {
@@ -87,13 +88,16 @@ func key(_ value: String = "k-1", _ operation: String = "charge") -> Idempotency
 }
 
 extension IdempotencyInterceptor {
-    /// A call in a task of its own, to be awaited later.
+    /// A call in a task of its own, to be awaited later. It runs where the interceptor's tasks do, so that a test can wait until
+    /// all of them are idle.
     func start(
         _ key: IdempotencyKey,
         fingerprint: Fingerprint? = nil,
         _ handler: @escaping @Sendable (IdempotentExecution) async throws -> String
     ) -> Task<IdempotentOutcome<String>, any Error> {
-        Task { try await outcome(key: key, fingerprint: fingerprint, handler: handler) }
+        Task(executorPreference: engine.runtime.executor) {
+            try await outcome(key: key, fingerprint: fingerprint, handler: handler)
+        }
     }
 }
 
