@@ -57,6 +57,8 @@ start_step() {
     began[$name]=$SECONDS
     step_states[$name]=running
     rm -f "$logs/$name.events"
+    # Now, not when the step's process comes to it: the log of an earlier run is old, and the step would count as silent.
+    : >"$logs/$name.log"
     # With a process group of its own, so that all of it can be ended. In no condition: that would switch `set -e` off.
     set -m
     (

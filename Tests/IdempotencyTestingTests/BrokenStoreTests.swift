@@ -97,6 +97,26 @@ struct BrokenStoreTests {
     }
 
     @Test(
+        "No check calls a sound store wrong on a machine on which each call takes longer than a lease",
+        arguments: StoreConformanceCheck.allCases
+    )
+    func slowMachine(_ check: StoreConformanceCheck) async throws {
+        let clock = ManualClock()
+        @Sendable func wait(_ span: Duration) async throws {
+            let began = ContinuousClock.now
+            try await Task.sleep(for: span)
+            clock.advance(by: began.duration(to: .now))
+        }
+        let tick = Duration.microseconds(200)
+        let slow = SlowStore(base: ToyStore(nil, clock)) { try await wait(tick * 11) }
+        do {
+            try await check.run(on: StoreUnderTest(slow, tick: tick, rounds: 1, advanceTime: wait))
+        } catch is InconclusiveConformance {
+            // The check says that it cannot tell.
+        }
+    }
+
+    @Test(
         "Two winners of a race are a violation, however slow the machine is",
         arguments: [StoreConformanceCheck.oneWinnerOfALapsedClaim, .oneWinnerOfAnExpiredKey, .purgeLosesNoClaim]
     )
@@ -152,7 +172,7 @@ struct BrokenStoreTests {
     }
 
     /// Lets something happen before each call.
-    private struct SlowStore: IdempotencyStore {
+    private struct SlowStore: ListableIdempotencyStore, WakingIdempotencyStore {
         let base: ToyStore
         let delay: @Sendable () async throws -> Void
 
@@ -168,6 +188,29 @@ struct BrokenStoreTests {
         ) async throws -> CheckAndSetResult {
             try await delay()
             return try await base.checkAndSet(key, expecting: expected, change)
+        }
+
+        nonisolated(nonsending) func list(
+            _ query: RecordQuery,
+            after cursor: RecordCursor?,
+            limit: Int
+        ) async throws -> RecordPage {
+            try await delay()
+            return try await base.list(query, after: cursor, limit: limit)
+        }
+
+        nonisolated(nonsending) func purge(limit: Int) async throws -> Int {
+            try await delay()
+            return try await base.purge(limit: limit)
+        }
+
+        nonisolated(nonsending) func check() async throws { try await base.check() }
+
+        nonisolated(nonsending) func subscribe(
+            to key: IdempotencyKey,
+            onChange: @escaping @Sendable () -> Void
+        ) async throws -> any StoreSubscription {
+            try await base.subscribe(to: key, onChange: onChange)
         }
     }
 }

@@ -10,6 +10,7 @@ final class ConformanceWatch: Sendable {
     private struct State {
         var stepBegan = ContinuousClock.now
         var longest = Duration.zero
+        var hasWaited = false
         var isReal = false
     }
 
@@ -22,14 +23,21 @@ final class ConformanceWatch: Sendable {
         let ended = ContinuousClock.now
         state.withLock { state in
             let waited = began.duration(to: ended)
-            if span > .zero { state.isReal = waited >= span }
+            if span > .zero { (state.hasWaited, state.isReal) = (true, waited >= span) }
             state.longest = max(state.longest, state.stepBegan.duration(to: ended) - span)
             state.stepBegan = ended
         }
     }
 
     /// What to say instead of a violation. `nil`: it is one.
-    func doubt(_ violation: ConformanceViolation, tick: Duration) -> InconclusiveConformance? {
+    ///
+    /// A check that has not waited says nothing about its clock, so a part of a tick is waited for.
+    func doubt(
+        _ violation: ConformanceViolation,
+        tick: Duration,
+        advanceTime: @Sendable (Duration) async throws -> Void
+    ) async throws -> InconclusiveConformance? {
+        if !state.withLock({ $0.hasWaited }) { try await wait(tick / 10, by: advanceTime) }
         let (isReal, elapsed) = state.withLock { state in
             (state.isReal, max(state.longest, state.stepBegan.duration(to: .now)))
         }

@@ -11,7 +11,8 @@ extension StoreConformanceCheck {
         do {
             try await make(run)
         } catch let violation as ConformanceViolation {
-            throw run.watch.doubt(violation, tick: subject.tick) ?? violation
+            let doubt = try await run.watch.doubt(violation, tick: subject.tick, advanceTime: subject.advanceTime)
+            throw doubt ?? violation
         }
     }
 
