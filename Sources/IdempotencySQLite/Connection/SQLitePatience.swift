@@ -17,7 +17,8 @@ internal import Musl
 /// good.
 @available(Idempotency 0.1, *)
 final class SQLitePatience {
-    private let limit: Duration
+    /// How long a call waits.
+    var limit: Duration
     private var deadline: ContinuousClock.Instant?
 
     /// - Parameter limit: How long a call waits.
