@@ -62,7 +62,8 @@ struct SQLiteFairnessTests {
         let version = try await claim(store, "running")
         let session = try await store.beginTransaction(for: .seconds(60))
         #expect(try await store.load(key("running"))?.version == version)
-        guard case .conflict(let found) = try await store.checkAndSet(key("running"), expecting: nil, .write(record)) else {
+        guard case .conflict(let found) = try await store.checkAndSet(key("running"), expecting: nil, .write(record))
+        else {
             throw Mishap()
         }
         #expect(found?.version == version)

@@ -61,7 +61,11 @@ struct SQLiteFileLossTests {
         }
     }
 
-    @Test("Nothing is claimed any more, the error says why, and no result is read", arguments: Loss.allCases, Form.allCases)
+    @Test(
+        "Nothing is claimed any more, the error says why, and no result is read",
+        arguments: Loss.allCases,
+        Form.allCases
+    )
     func claimsAreRefused(_ loss: Loss, _ form: Form) async throws {
         let store = try await SQLiteIdempotencyStore(path: path)
         try await run(store, "before", form)
@@ -75,13 +79,18 @@ struct SQLiteFileLossTests {
                 #expect(try await fresh.load(key("before"))?.state == .done)
                 #expect(try await fresh.load(key("after"))?.state == .done)
             } catch let error as IdempotencyError {
-                let message = loss == .logDeleted ? "write-ahead log (-wal) was removed" : "was removed, renamed or replaced"
+                let message =
+                    loss == .logDeleted ? "write-ahead log (-wal) was removed" : "was removed, renamed or replaced"
                 #expect(error.code == .storeUnavailable && error.message.contains(message), "\(error)")
             }
         }
     }
 
-    @Test("A result is not acknowledged into a file that was lost while the handler ran", arguments: Loss.allCases, Form.allCases)
+    @Test(
+        "A result is not acknowledged into a file that was lost while the handler ran",
+        arguments: Loss.allCases,
+        Form.allCases
+    )
     func finishesAreRefused(_ loss: Loss, _ form: Form) async throws {
         let store = try await SQLiteIdempotencyStore(path: path)
         let key = try key("running")
@@ -94,7 +103,9 @@ struct SQLiteFileLossTests {
                     try await lose(loss)
                 }
             case .transactional:
-                try await TransactionalInterceptor(store: store, policy: policy).idempotent(key: key) { transaction, _ in
+                try await TransactionalInterceptor(store: store, policy: policy).idempotent(key: key) {
+                    transaction,
+                    _ in
                     try await transaction.execute("SELECT 1")
                     try await lose(loss)
                 }
@@ -113,7 +124,10 @@ struct SQLiteFileLossTests {
         } catch {}
     }
 
-    @Test("With its files put back the store goes on without a restart, and knows what it acknowledged", arguments: [Loss.renamed, .replaced])
+    @Test(
+        "With its files put back the store goes on without a restart, and knows what it acknowledged",
+        arguments: [Loss.renamed, .replaced]
+    )
     func putBack(_ loss: Loss) async throws {
         let store = try await SQLiteIdempotencyStore(path: path)
         let before = try await store.versionOf(key("before"), claimedBy: sampleClaim())
@@ -201,8 +215,11 @@ struct SQLiteFileLossTests {
 
 extension SQLiteIdempotencyStore {
     /// Claims a key. Returns the version.
-    fileprivate func versionOf(_ key: IdempotencyKey, claimedBy record: IdempotencyRecord) async throws -> RecordVersion {
-        guard case .stored(let version) = try await checkAndSet(key, expecting: nil, .write(record)) else { throw Mishap() }
+    fileprivate func versionOf(_ key: IdempotencyKey, claimedBy record: IdempotencyRecord) async throws -> RecordVersion
+    {
+        guard case .stored(let version) = try await checkAndSet(key, expecting: nil, .write(record)) else {
+            throw Mishap()
+        }
         return version
     }
 }

@@ -75,7 +75,9 @@ struct TransactionFaultTests {
         #expect(try await effects.count(key) == 1)
     }
 
-    @Test("A step's final failure is believed once its reads are committed, and the step is taken again if they are not")
+    @Test(
+        "A step's final failure is believed once its reads are committed, and the step is taken again if they are not"
+    )
     func stepFailureUndone() async throws {
         let (ledger, sessions, effects) = try await open([.serializationFailureAtCommit])
         let calls = Counter()

@@ -61,7 +61,9 @@ final class LateWriter: Sendable {
             return .attempt(number, item)
         }
 
-        mutating func add(_ run: Run, _ event: RecordStateMachine.Event, at now: Nanoseconds, until end: Nanoseconds) -> Bool {
+        mutating func add(_ run: Run, _ event: RecordStateMachine.Event, at now: Nanoseconds, until end: Nanoseconds)
+            -> Bool
+        {
             guard items.count < LateWriter.capacity else { return false }
             let known = run.stored?.record.checkpoints.reduce(0) { $0 + $1.value.byteCount } ?? 0
             var event = event

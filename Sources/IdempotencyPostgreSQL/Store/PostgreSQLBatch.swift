@@ -26,12 +26,16 @@ struct PostgreSQLBatch {
     private struct Work {
         var slot: PostgreSQLSlot
         var step: Step
+        /// How often a write has left the row out although its version was the expected one.
+        var misses = 0
     }
 
     private var open: [Work]
     private(set) var changed: [(key: IdempotencyKey, isAwaited: Bool)] = []
     /// How many keys were claimed, and how many that somebody wanted to claim were taken.
     private(set) var claims = (made: 0, refused: 0)
+    /// Calls of keys whose rows another transaction has locked.
+    private(set) var locked: [PostgreSQLJob] = []
     /// What is known, and not yet told.
     private var answers: [(job: PostgreSQLJob, result: Result<PostgreSQLJob.Answer, any Error>)] = []
 
@@ -45,7 +49,7 @@ struct PostgreSQLBatch {
         open = PostgreSQLSlot.slots(for: jobs).map { Work(slot: $0, step: Self.firstStep(of: $0, looksFirst)) }
     }
 
-    private init(_ work: Work) { open = [work] }
+    private init(_ works: ArraySlice<Work>) { open = Array(works) }
 
     private static func firstStep(of slot: PostgreSQLSlot, _ looksFirst: Bool) -> Step {
         switch slot.jobs[0].request {
@@ -58,8 +62,16 @@ struct PostgreSQLBatch {
     /// How many keys are not answered yet.
     var count: Int { open.count }
 
-    /// The same, a key at a time.
-    func split() -> [PostgreSQLBatch] { open.map { PostgreSQLBatch($0) } }
+    /// The same in two parts.
+    func halves() -> [PostgreSQLBatch] {
+        [PostgreSQLBatch(open[..<(open.count / 2)]), PostgreSQLBatch(open[(open.count / 2)...])]
+    }
+
+    /// Leaves what is still open for later: another transaction has locked its row.
+    mutating func setAside() {
+        for work in open { locked += work.slot.jobs }
+        open = []
+    }
 
     func fail(_ error: any Error) {
         for work in open { for job in work.slot.jobs { job.answer(.failure(error)) } }
@@ -227,11 +239,20 @@ struct PostgreSQLBatch {
 
     private mutating func finish(_ work: Work, _ record: StoredRecord) {
         if case .lookAfter(let version) = work.step, record.version.rawValue == UInt64(bitPattern: version) {
-            // It was not there a moment ago; the clock was set back meanwhile.
-            open.append(Work(slot: work.slot, step: Self.firstStep(of: work.slot, true)))
+            // Another transaction had it locked; or the clock was set back meanwhile, and it is there again.
+            miss(work, Self.firstStep(of: work.slot, true))
         } else {
             if work.slot.claim != nil { claims.refused += 1 }
             tell(work.slot.jobs, found: record)
+        }
+    }
+
+    /// A write has left out the row that it was meant for: it is tried once more at once, and then later.
+    private mutating func miss(_ work: Work, _ step: Step) {
+        if work.misses == 0 {
+            open.append(Work(slot: work.slot, step: step, misses: 1))
+        } else {
+            locked += work.slot.jobs
         }
     }
 
@@ -240,7 +261,12 @@ struct PostgreSQLBatch {
         if case .lookAfter = work.step {
             tell(work.slot.jobs, found: nil)
         } else if work.slot.claim != nil {
-            open.append(Work(slot: work.slot, step: version.map { .replace($0) } ?? .claim))
+            guard let version else { return open.append(Work(slot: work.slot, step: .claim)) }
+            if work.misses > 1 {
+                locked += work.slot.jobs
+            } else {
+                open.append(Work(slot: work.slot, step: .replace(version), misses: work.misses))
+            }
         } else {
             let (loads, removals) = work.slot.absent()
             tell(loads, found: nil)
@@ -297,9 +323,9 @@ struct PostgreSQLBatch {
         }
         for (index, work) in writes.enumerated() where !isMade[index] {
             switch work.step {
-            case .replace: open.append(Work(slot: work.slot, step: .look))
+            case .replace: open.append(Work(slot: work.slot, step: .look, misses: work.misses + 1))
             case .update(let version), .remove(let version):
-                open.append(Work(slot: work.slot, step: .lookAfter(version)))
+                open.append(Work(slot: work.slot, step: .lookAfter(version), misses: work.misses))
             case .look, .lookAfter, .claim, .version: break
             }
         }

@@ -15,6 +15,8 @@ struct PostgreSQLCalls: Sendable {
     let claim: String
     /// Writes over a version: scope, key, version, state, attempt, held, kept, record. Answers those that were made, with the
     /// call's number.
+    ///
+    /// A row that another transaction has locked is left out: no other key waits for it.
     let update: String
     /// Claims over a version that has expired: as ``update``.
     let replace: String
@@ -47,7 +49,7 @@ struct PostgreSQLCalls: Sendable {
         claim = """
             INSERT INTO \(records) AS r (scope, key, operation, tenant, principal, state, attempt, version,
                 written_at, held_until, expires_at, record)
-            SELECT scope, key, operation, tenant, principal, state, attempt, \(draw),
+            SELECT scope, key, operation, tenant, principal, state, attempt, greatest(\(draw), now + number),
                 now, now + held, now + kept, record
             FROM \(claims)
             WHERE NOT EXISTS (SELECT FROM \(records) AS t WHERE t.scope = a.scope AND t.key = a.key)
@@ -60,9 +62,14 @@ struct PostgreSQLCalls: Sendable {
         ])
         func write(over condition: String) -> String {
             """
-            UPDATE \(records) AS r SET state = a.state, attempt = a.attempt, version = \(draw), record = a.record,
+            WITH a AS MATERIALIZED (SELECT * FROM \(writes)), free AS MATERIALIZED (
+                SELECT a.number FROM a JOIN \(records) AS r ON r.scope = a.scope AND r.key = a.key
+                WHERE r.version = a.version FOR NO KEY UPDATE OF r SKIP LOCKED
+            )
+            UPDATE \(records) AS r SET state = a.state, attempt = a.attempt,
+                version = greatest(\(draw), r.version + 1, a.now + a.number), record = a.record,
                 written_at = a.now, held_until = a.now + a.held, expires_at = a.now + a.kept
-            FROM \(writes)
+            FROM a JOIN free USING (number)
             WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND \(condition)
             RETURNING a.number, r.version, r.awaited
             """

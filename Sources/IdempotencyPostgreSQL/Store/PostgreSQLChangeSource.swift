@@ -40,9 +40,7 @@ final class PostgreSQLChangeSource: ChangeSource {
     nonisolated(unsafe) private var lastNumber = 0
     nonisolated(unsafe) private var isClosed = false
 
-    /// - Returns: `nil` if there are no sessions to hear anything.
-    init?(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
-        guard opener.options.preparesStatements else { return nil }
+    init(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
         self.opener = opener
         self.statements = statements
     }
@@ -83,6 +81,7 @@ final class PostgreSQLChangeSource: ChangeSource {
     private func connect(_ onChange: @escaping @Sendable (String?) -> Void) throws -> Int {
         if isClosed { throw PostgreSQLErrors.closed }
         disconnect()
+        guard opener.hasSessions else { throw PostgreSQLErrors.hearsNothing }
         let connection = try opener.openForCalls()
         let deadline = opener.statementDeadline
         // A mark that a crash loses is made again a second later.

@@ -18,7 +18,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     let worker: PostgreSQLWorker
     let subscribers: ChangeSubscribers
     let listener: ChangeListener
-    private let changes: PostgreSQLChangeSource?
+    private let changes: PostgreSQLChangeSource
     let seats: PostgreSQLSeats
     /// Where the records are.
     public let table: SQLTable
@@ -66,7 +66,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         self.table = table
         self.grace = grace.nanoseconds / 1000
         statements = PostgreSQLStatements(table)
-        opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options)
+        opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options, tableLook: statements.look)
         worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
         changes = PostgreSQLChangeSource(opener, statements)
         listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
@@ -92,9 +92,13 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         let schema = SQLSchema(table: table, dialect: .postgreSQL)
         try await worker.use { [statements] lane in
             // What is there is left alone: to ask for an index that is there would wait for writers, and hold them up.
-            let known = Result { try lane.sendUnraised([.init(sql: statements.schemaVersion, isKept: false)]) }
-            if case .success(let rows) = known, rows[0].count == 1 {
-                let version = rows[0].integer(0, 0)
+            let look = try lane.sendUnraised([.init(sql: statements.look, isKept: false)])
+            let tables = PostgreSQLTableLook(look[0])
+            try tables.validate()
+            // All of them: a dump may have brought the one without the others.
+            if tables.areThere {
+                let rows = try lane.sendUnraised([.init(sql: statements.schemaVersion, isKept: false)])[0]
+                let version = rows.count == 1 ? rows.integer(0, 0) : 0
                 guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
                 if version == SQLSchema.version { return }
             }
@@ -107,7 +111,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
             }
             commands.append(.init(sql: statements.migrationLock))
             commands += schema.statements.map { .init(sql: $0) }
-            commands += statements.raise.map { .init(sql: $0) }
+            commands.append(.init(sql: statements.raise))
             commands.append(.init(sql: statements.schemaVersion))
             for index in commands.indices { commands[index].isKept = false }
             let rows = try lane.sendUnraised(commands, within: Self.migrationLimit + .seconds(1))
@@ -119,7 +123,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     /// Ends what is under way and closes the connections. Calls that come later fail.
     public func close() async {
         listener.close()
-        await changes?.close()
+        await changes.close()
         await seats.close()
         await worker.close()
     }

@@ -22,6 +22,7 @@ final class PostgreSQLJob: Sendable {
 
     let key: IdempotencyKey
     let request: Request
+    private let began = ContinuousClock.now
     private let caller: UnsafeContinuation<Answer, any Error>
     private let isAnswered = Atomic(false)
 
@@ -38,6 +39,9 @@ final class PostgreSQLJob: Sendable {
         case .load, .claim, .removeNothing: false
         }
     }
+
+    /// Since when it has waited.
+    var age: Duration { began.duration(to: .now) }
 
     /// How many bytes it sends, about.
     var size: Int {
