@@ -31,6 +31,8 @@ struct PostgreSQLBatch {
     }
 
     private var open: [Work]
+    /// Whether rows that another transaction has locked are left out, because one was met.
+    private(set) var skipsLocked: Bool
     private(set) var changed: [(key: IdempotencyKey, isAwaited: Bool)] = []
     /// How many keys were claimed, and how many that somebody wanted to claim were taken.
     private(set) var claims = (made: 0, refused: 0)
@@ -47,9 +49,16 @@ struct PostgreSQLBatch {
     ///   - looksFirst: Whether a claim begins with a look: cheaper if most keys are there.
     init(_ jobs: [PostgreSQLJob], looksFirst: Bool) {
         open = PostgreSQLSlot.slots(for: jobs).map { Work(slot: $0, step: Self.firstStep(of: $0, looksFirst)) }
+        skipsLocked = jobs.contains(where: \.wasLocked)
     }
 
-    private init(_ works: ArraySlice<Work>) { open = Array(works) }
+    private init(_ works: ArraySlice<Work>, skipsLocked: Bool) {
+        open = Array(works)
+        self.skipsLocked = skipsLocked
+    }
+
+    /// Leaves out, from now on, rows that another transaction has locked.
+    mutating func skipLocked() { skipsLocked = true }
 
     private static func firstStep(of slot: PostgreSQLSlot, _ looksFirst: Bool) -> Step {
         switch slot.jobs[0].request {
@@ -64,7 +73,7 @@ struct PostgreSQLBatch {
 
     /// The same in two parts.
     func halves() -> [PostgreSQLBatch] {
-        [PostgreSQLBatch(open[..<(open.count / 2)]), PostgreSQLBatch(open[(open.count / 2)...])]
+        [open[..<(open.count / 2)], open[(open.count / 2)...]].map { PostgreSQLBatch($0, skipsLocked: skipsLocked) }
     }
 
     /// Leaves what is still open for later: another transaction has locked its row.
@@ -123,8 +132,8 @@ struct PostgreSQLBatch {
         }
         add(looks, \.look, Self.lookColumns)
         add(claims, \.claim, Self.claimColumns)
-        add(replacements, \.replace, Self.writeColumns)
-        add(updates, \.update, Self.writeColumns)
+        add(replacements, skipsLocked ? \.replaceUnlocked : \.replace, Self.writeColumns)
+        add(updates, skipsLocked ? \.updateUnlocked : \.update, Self.writeColumns)
         if !removals.isEmpty {
             let parameters = Self.removeColumns(removals).map { PostgreSQLParameter.array($0) } + [.integer(grace)]
             commands.append(.init(sql: statements.remove, parameters: parameters))

@@ -102,6 +102,8 @@ final class PostgreSQLLane: Sendable {
                     // Nothing was written. Another server may be the one that writes now.
                     hasReconnected = true
                     do { try connect() } catch { return batch.fail(PostgreSQLErrors.error(for: error, wasSent: false)) }
+                } else if error.code == "55P03", !batch.skipsLocked, !end.isOver {
+                    batch.skipLocked()
                 } else if error.isAboutOneCall, batch.count > 1, !end.isOver {
                     // In halves, so that few messages find the culprit.
                     for half in batch.halves() { work(half, by: end, &outcome) }

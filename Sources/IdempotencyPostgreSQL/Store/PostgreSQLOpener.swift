@@ -46,8 +46,8 @@ final class PostgreSQLOpener: Sendable {
     /// The plan is the one that takes a row by its key, also on a table that was empty when the plan was made. The last
     /// settings are those that the server gives a fresh session.
     func settings(forTransaction: Bool) -> PostgreSQLConnection.Command {
-        // A batch waits this long for a row that is being made; a call that is alone tries again until its own time is over.
-        let lockWait = min(options.lockTimeout, .milliseconds(50))
+        // A message waits this long for a row; a call whose row stays locked is tried again until its own time is over.
+        let lockWait = min(options.lockTimeout, .milliseconds(20))
         var settings = [
             ("statement_timeout", "\(options.statementTimeout.nanoseconds / 1_000_000)"),
             ("lock_timeout", "\(max(1, lockWait.nanoseconds / 1_000_000))"),

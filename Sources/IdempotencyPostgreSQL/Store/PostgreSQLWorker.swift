@@ -244,6 +244,7 @@ final class PostgreSQLWorker: Sendable {
 
     /// Another transaction has locked the call's row: it is tried again a little later, and nobody waits for it meanwhile.
     private func tryLater(_ job: PostgreSQLJob) {
+        job.noteLock()
         let age = job.age
         guard age < lockTimeout else { return job.answer(.failure(PostgreSQLErrors.locked)) }
         // A short lock is over soon; a long one is looked at seldom.
