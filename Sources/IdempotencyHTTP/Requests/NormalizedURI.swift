@@ -38,7 +38,9 @@ enum NormalizedURI {
 
     /// `UInt8.init` would take a sign.
     private static func number(_ digits: Substring.UTF8View) -> UInt8? {
-        guard digits.count == 2, digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else { return nil }
+        guard digits.count == 2, digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else {
+            return nil
+        }
         return UInt8(Substring(digits), radix: 16)
     }
 
