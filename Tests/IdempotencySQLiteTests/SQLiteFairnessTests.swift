@@ -103,16 +103,27 @@ struct SQLiteFairnessTests {
         let record = try await sampleClaim()
         let version = try await claim(store, "running")
         let begun = Counter()
+        // All claims are made, and all handlers wait, before the first one has its turn.
+        let (end, blocking) = await store.block()
         let tasks = (0..<200).map { number in
             Task {
                 try await interceptor.idempotent(key: key("k-\(number)")) { _, _ in
                     begun.add()
-                    // Twice the time that handlers have in one transaction, all in all many times as much.
+                    // All in all many times as long as handlers have in one transaction.
                     let end = DispatchTime.now() + .milliseconds(2)
                     while DispatchTime.now() < end {}
                 }
             }
         }
+        #expect(try await becomes { store.waitingCalls == 200 })
+        let next = Task { await store.block() }
+        #expect(try await becomes { store.waitingItems == 1 })
+        end.signal()
+        try await blocking.value
+        let (nextEnd, nextBlocking) = await next.value
+        #expect(try await becomes { store.waitingCalls == 200 })
+        nextEnd.signal()
+        try await nextBlocking.value
         await begun.wait(for: 1)
         guard
             case .stored = try await store.checkAndSet(key("running"), expecting: version, .write(record))

@@ -81,7 +81,6 @@ final class PostgreSQLChangeSource: ChangeSource {
     private func connect(_ onChange: @escaping @Sendable (String?) -> Void) throws -> Int {
         if isClosed { throw PostgreSQLErrors.closed }
         disconnect()
-        guard opener.hasSessions else { throw PostgreSQLErrors.hearsNothing }
         let connection = try opener.openForCalls()
         let deadline = opener.statementDeadline
         // A mark that a crash loses is made again a second later.

@@ -36,13 +36,6 @@ enum PostgreSQLErrors {
         )
     }
 
-    static var hearsNothing: IdempotencyError {
-        IdempotencyError(
-            code: .storeUnavailable,
-            message: "Behind a pooler no connection hears of changes, and whoever waits polls. Nothing was changed."
-        )
-    }
-
     static var noFreeConnection: IdempotencyError {
         IdempotencyError(
             code: .storeUnavailable,

@@ -18,7 +18,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     let worker: PostgreSQLWorker
     let subscribers: ChangeSubscribers
     let listener: ChangeListener
-    private let changes: PostgreSQLChangeSource
+    private let changes: PostgreSQLChangeSource?
     let seats: PostgreSQLSeats
     /// Where the records are.
     public let table: SQLTable
@@ -67,12 +67,19 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         self.grace = grace.nanoseconds / 1000
         statements = PostgreSQLStatements(table)
         opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options, tableLook: statements.look)
-        worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
-        changes = PostgreSQLChangeSource(opener, statements)
-        listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
         seats = PostgreSQLSeats(limit: options.transactionConnections)
+        let worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
+        self.worker = worker
         do {
             try await worker.open()
+        } catch {
+            await worker.close()
+            throw error
+        }
+        // Without sessions nothing is heard, and the listener polls.
+        changes = opener.hasSessions ? PostgreSQLChangeSource(opener, statements) : nil
+        listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
+        do {
             if migrates { try await migrate() }
         } catch {
             await close()
@@ -123,7 +130,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
     /// Ends what is under way and closes the connections. Calls that come later fail.
     public func close() async {
         listener.close()
-        await changes.close()
+        await changes?.close()
         await seats.close()
         await worker.close()
     }
