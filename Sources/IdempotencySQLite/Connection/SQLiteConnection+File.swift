@@ -33,9 +33,7 @@ extension SQLiteConnection {
     ///
     /// - Parameter flushes: Whether a commit is flushed to the disk.
     func useWriteAheadLog(flushes: Bool) throws(SQLiteFailure) {
-        let mode = try statement(once: "PRAGMA journal_mode = WAL")
-        defer { mode.reset() }
-        let isThere = try mode.step() && mode.text(0) == "wal"
+        let isThere = try isLogged()
         if isFile, !isThere {
             throw SQLiteFailure(
                 code: SQLITE_CANTOPEN,
@@ -45,6 +43,24 @@ extension SQLiteConnection {
         try run("PRAGMA synchronous = \(flushes ? "FULL" : "NORMAL")")
         // A long reader keeps the log from being used again from its start, and it grows meanwhile.
         try run("PRAGMA journal_size_limit = \(Self.longestLog)")
+    }
+
+    /// Has the database use a write-ahead log, if it can. `false`: it cannot.
+    ///
+    /// Where another process is about to do the same, or reads the log that a dead one has left, SQLite says at once that the
+    /// database is locked, without asking the busy handler.
+    private func isLogged() throws(SQLiteFailure) -> Bool {
+        let end = ContinuousClock.now + patience.limit
+        while true {
+            do throws(SQLiteFailure) {
+                let mode = try statement(once: "PRAGMA journal_mode = WAL")
+                defer { mode.reset() }
+                return try mode.step() && mode.text(0) == "wal"
+            } catch {
+                guard error.primaryCode == SQLITE_BUSY, ContinuousClock.now < end else { throw error }
+                usleep(UInt32.random(in: 300...1500))
+            }
+        }
     }
 
     /// Makes sure that the names of the database and of its write-ahead log still mean the files that are open.
