@@ -88,10 +88,11 @@ final class SQLiteReader: Sendable {
         await isDone.value()
     }
 
-    /// Ends the connection; the next call makes another one. Waits for what is being read.
-    func letGo() {
+    /// Ends the connection, and makes no other one before `body` is done. Waits for what is being read.
+    func letGo(during body: () -> Void) {
         queue.sync {
             if let records { close(records) }
+            body()
         }
     }
 

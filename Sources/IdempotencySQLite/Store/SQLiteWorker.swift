@@ -69,12 +69,14 @@ final class SQLiteWorker: Sendable {
     func abandonFile(_ loss: SQLiteFileLoss) {
         guard reopen != nil, let connection = records?.connection else { return }
         connection.rollBack()
-        // Its connection shares the index of the log.
-        reader?.letGo()
-        // Until the log is saved, the connection stays: each call finds again that it is lost, and tries to save it.
-        if loss == .withoutLog, !connection.saveLog() { return }
-        connection.keepLog()
-        records = nil
+        func abandon() {
+            // Until the log is saved, the connection stays: each call finds again that it is lost, and tries to save it.
+            if loss == .withoutLog, !connection.saveLog() { return }
+            connection.keepLog()
+            records = nil
+        }
+        // A connection that is made meanwhile would share this one's index, and make a log that has nothing of what that names.
+        if let reader { reader.letGo(during: abandon) } else { abandon() }
     }
 
     /// Undoes what an error has left, and returns what is behind it: the error that a lost file shows first says little. On the
