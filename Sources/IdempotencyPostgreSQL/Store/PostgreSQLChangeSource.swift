@@ -40,7 +40,9 @@ final class PostgreSQLChangeSource: ChangeSource {
     nonisolated(unsafe) private var lastNumber = 0
     nonisolated(unsafe) private var isClosed = false
 
-    init(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
+    /// - Returns: `nil` if there are no sessions to hear anything.
+    init?(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
+        guard opener.options.preparesStatements else { return nil }
         self.opener = opener
         self.statements = statements
     }

@@ -5,28 +5,22 @@ internal import Idempotency
 /// A connection to a database file. To be used by one thread at a time; its owner sees to that.
 @available(Idempotency 0.1, *)
 final class SQLiteConnection {
-    let handle: OpaquePointer
-    /// Whether the database is in a file.
-    let isFile: Bool
-    /// The write-ahead log that this connection writes; `nil`: it is not there yet.
-    var knownLog: SQLiteFileIdentity?
+    private let handle: OpaquePointer
     private var statements: [ObjectIdentifier: (text: SQLiteText, statement: SQLiteStatement)] = [:]
     /// By their bytes: `String` calls some different texts equal, and they may name different tables.
     private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
-    let patience: SQLitePatience
+    private let patience: SQLitePatience
     let timeLimit = SQLiteTimeLimit()
 
-    /// Opens a database.
+    /// Opens a database, and makes it if it is not there.
     ///
     /// - Parameters:
     ///   - path: The file; `:memory:` for a database that goes with the connection.
-    ///   - creates: Whether the file is made if it is not there.
     ///   - busyTimeout: How long a call waits for another process's transaction.
-    init(_ path: String, creates: Bool, busyTimeout: Duration) throws(SQLiteFailure) {
+    init(_ path: String, busyTimeout: Duration) throws(SQLiteFailure) {
         var handle: OpaquePointer?
-        let flags =
-            SQLITE_OPEN_READWRITE | (creates ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard code == SQLITE_OK, let handle else {
             // Even a failed opening leaves a handle, which holds the message.
@@ -35,8 +29,6 @@ final class SQLiteConnection {
             throw failure
         }
         self.handle = handle
-        // A database in memory has the empty name.
-        isFile = sqlite3_db_filename(handle, "main").map { $0.pointee != 0 } ?? false
         authorizer.install(on: handle)
         patience = SQLitePatience(busyTimeout)
         patience.install(on: handle)

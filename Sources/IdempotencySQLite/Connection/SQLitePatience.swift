@@ -17,8 +17,7 @@ internal import Musl
 /// good.
 @available(Idempotency 0.1, *)
 final class SQLitePatience {
-    /// How long a call waits.
-    var limit: Duration
+    private let limit: Duration
     private var deadline: ContinuousClock.Instant?
 
     /// - Parameter limit: How long a call waits.

@@ -116,10 +116,9 @@ struct EventTests {
             _ = try await task.value
             return node.log
         },
-        Situation(kind: .unsaved, state: .inProgress, attempt: 1, duration: 2, code: .unsupportedRecordVersion) {
+        Situation(kind: .unsaved, state: .inProgress, attempt: 1, duration: 2, code: .brokenStore) {
             let node = Node()
-            let newer = IdempotencyError(code: .unsupportedRecordVersion, message: "A newer release wrote the record.")
-            node.store.disturb(write: 2, .fail(newer))
+            node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
             try? await run(node)
             return node.log
         },

@@ -52,13 +52,12 @@ struct RecordGenerator {
     }
 
     private mutating func value() -> StoredValue {
-        switch number(0...5) {
+        switch number(0...4) {
         case 0: .void
         case 1: .bytes(bytes(atMost: 300))
         case 2: .encoded(bytes(atMost: 300))
         case 3: .omitted(.tooLarge)
-        case 4: .omitted(.notEncodable)
-        default: .omitted(.storeWasAway)
+        default: .omitted(.notEncodable)
         }
     }
 
