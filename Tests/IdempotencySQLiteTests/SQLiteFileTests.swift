@@ -77,6 +77,18 @@ struct SQLiteFileTests {
         #expect(error?.code == .storeUnavailable)
     }
 
+    @Test("Many that open one new file at once all succeed")
+    func openedAtOnce() async throws {
+        for round in 0..<100 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask { await (try await open("round-\(round).db", busyTimeout: .seconds(60))).close() }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("An operator reads the table with any tool")
     func readable() async throws {
         let store = try await open()

@@ -1,35 +1,5 @@
 #if SQLite
 internal import CSQLite
-internal import Idempotency
-
-#if canImport(Darwin)
-internal import Darwin
-#elseif canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#endif
-
-@available(Idempotency 0.1, *)
-extension SQLiteConnection {
-    /// Has the database use a write-ahead log, if it can.
-    ///
-    /// Where another process is about to do the same, or reads the log that a dead one has left, SQLite says at once that the
-    /// database is locked, without asking the busy handler.
-    ///
-    /// - Parameter span: How long it is tried.
-    func useWriteAheadLog(within span: Duration) throws(SQLiteFailure) {
-        let end = ContinuousClock.now + span
-        while true {
-            do throws(SQLiteFailure) {
-                return try run("PRAGMA journal_mode = WAL")
-            } catch {
-                guard error.primaryCode == SQLITE_BUSY, ContinuousClock.now < end else { throw error }
-                usleep(UInt32.random(in: 300...1500))
-            }
-        }
-    }
-}
 
 /// The transactions of handlers.
 @available(Idempotency 0.1, *)

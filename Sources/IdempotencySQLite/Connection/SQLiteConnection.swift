@@ -42,6 +42,22 @@ final class SQLiteConnection {
         sqlite3_close_v2(handle)
     }
 
+    /// Switches the database to a write-ahead log.
+    ///
+    /// While another process switches it, or recovers the log of a dead one, SQLite may refuse at once, without asking the busy
+    /// handler. The connection tries again until the busy timeout is over.
+    func useWriteAheadLog() throws(SQLiteFailure) {
+        let end = ContinuousClock.now + patience.limit
+        while true {
+            do throws(SQLiteFailure) {
+                return try run("PRAGMA journal_mode = WAL")
+            } catch {
+                guard error.primaryCode == SQLITE_BUSY, ContinuousClock.now < end else { throw error }
+                patience.pause()
+            }
+        }
+    }
+
     /// How many rows the last statement changed.
     var changes: Int { Int(sqlite3_changes64(handle)) }
 

@@ -17,7 +17,8 @@ internal import Musl
 /// good.
 @available(Idempotency 0.1, *)
 final class SQLitePatience {
-    private let limit: Duration
+    /// How long a call waits.
+    let limit: Duration
     private var deadline: ContinuousClock.Instant?
 
     /// - Parameter limit: How long a call waits.
@@ -42,9 +43,11 @@ final class SQLitePatience {
         let deadline = isFirst ? now + limit : self.deadline ?? now
         self.deadline = deadline
         guard now < deadline else { return false }
-        // Not all of those that wait at the same moments.
-        usleep(UInt32.random(in: 300...1500))
+        pause()
         return true
     }
+
+    /// Waits for about a millisecond. Not all of those that wait look at the same moments.
+    func pause() { usleep(UInt32.random(in: 300...1500)) }
 }
 #endif

@@ -76,7 +76,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         do {
             try await worker.open(isFile: path != ":memory:") {
                 let connection = try SQLiteConnection(path, busyTimeout: busyTimeout)
-                try connection.useWriteAheadLog(within: busyTimeout)
+                try connection.useWriteAheadLog()
                 try connection.run("PRAGMA synchronous = \(durability == .powerLoss ? "FULL" : "NORMAL")")
                 return SQLiteRecords(connection, SQLiteStatements(table))
             }
