@@ -57,7 +57,7 @@ start_step() {
     began[$name]=$SECONDS
     step_states[$name]=running
     rm -f "$logs/$name.events"
-    # Now, not when the step's process comes to it: the log of an earlier run is old, and the step would count as silent.
+    # The script empties the log before the step begins: the time of an earlier run's log would make the step look silent.
     : >"$logs/$name.log"
     # With a process group of its own, so that all of it can be ended. In no condition: that would switch `set -e` off.
     set -m

@@ -31,7 +31,7 @@ final class ConformanceWatch: Sendable {
 
     /// What to say instead of a violation. `nil`: it is one.
     ///
-    /// A check that has not waited says nothing about its clock, so a part of a tick is waited for.
+    /// A check that has not waited says nothing about its clock. The watch waits for a tenth of a tick then, to find out.
     func doubt(
         _ violation: ConformanceViolation,
         tick: Duration,
