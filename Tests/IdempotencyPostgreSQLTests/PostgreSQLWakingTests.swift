@@ -53,6 +53,7 @@ struct PostgreSQLWakingTests {
         let store = try await PostgreSQLIdempotencyStore(Server.connectionString, table: table, options: options)
         let connection = try RawConnection()
         let (log, counter) = (Server.freshName("log"), Server.freshName("f"))
+        let (hold, waiter) = (Server.freshName("hold"), Server.freshName("f"))
         try connection.run(
             """
             INSERT INTO \(table.quoted) (scope, key, operation, state, attempt, version, written_at, held_until, expires_at, record)
@@ -63,23 +64,29 @@ struct PostgreSQLWakingTests {
                 RETURN NULL;
             END $$;
             CREATE TRIGGER counted AFTER UPDATE ON \(table.quoted) REFERENCING NEW TABLE AS changed
-                FOR EACH STATEMENT EXECUTE FUNCTION \(counter)()
+                FOR EACH STATEMENT EXECUTE FUNCTION \(counter)();
+            CREATE TABLE \(hold) (number bigint);
+            INSERT INTO \(hold) VALUES (1);
+            CREATE FUNCTION \(waiter)() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                WHILE EXISTS (SELECT FROM \(hold)) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER held BEFORE UPDATE ON \(table.quoted) FOR EACH STATEMENT EXECUTE FUNCTION \(waiter)()
             """
         )
-        // The first statement waits for this, and meanwhile the others gather behind it.
-        try connection.run("BEGIN; UPDATE \(table.quoted) SET awaited = awaited WHERE key = 'k-1'")
+        // The first statement is held up, and meanwhile the others gather behind it.
         try await withThrowingTaskGroup(of: (any StoreSubscription).self) { group in
             group.addTask { try await store.subscribe(to: key("k-1")) {} }
             let observer = try RawConnection()
             try await wait("the first statement") {
-                try observer.run("SELECT count(*) FROM pg_locks WHERE NOT granted") != [["0"]]
+                try observer.run("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") != [["0"]]
             }
             for number in 2...5000 {
                 group.addTask { try await store.subscribe(to: key("k-\(number)")) {} }
             }
             try await wait("the others") { store.subscribers.keys.count == 5000 }
             try await Task.sleep(for: .milliseconds(50))
-            try connection.run("ROLLBACK")
+            try connection.run("DELETE FROM \(hold)")
             for try await subscription in group { subscription.cancel() }
         }
         #expect(try connection.run("SELECT count(*) FROM \(table.quoted) WHERE awaited") == [["5000"]])
@@ -92,7 +99,7 @@ struct PostgreSQLWakingTests {
         let name = Server.freshName("closed")
         let address = try Server.connectionString + " application_name=\(name)"
         let store = try await PostgreSQLIdempotencyStore(address, table: Server.freshTable())
-        let changes = try #require(PostgreSQLChangeSource(store.opener, store.statements))
+        let changes = PostgreSQLChangeSource(store.opener, store.statements)
         let subscription = try await changes.subscribe { _ in }
         await changes.close()
         subscription.cancel()

@@ -95,6 +95,16 @@ final class OwnServer: Sendable {
 
     deinit { _ = try? Self.script.run(["stop", folder]) }
 
+    /// A connection string that names several servers, in order.
+    static func addresses(_ servers: [OwnServer]) throws -> String {
+        let words = servers.map { $0.connectionString.split(separator: " ") }
+        func values(_ name: String) -> String {
+            words.map { $0.first { $0.hasPrefix("\(name)=") }?.dropFirst(name.count + 1) ?? "" }.joined(separator: ",")
+        }
+        let others = words[0].filter { !$0.hasPrefix("host=") && !$0.hasPrefix("port=") }
+        return (["host=\(values("host"))", "port=\(values("port"))"] + others).joined(separator: " ")
+    }
+
     /// `crash`, `resume`, `pause` or `continue`.
     func control(_ command: String) throws { try Self.script.run([command, folder]) }
 }

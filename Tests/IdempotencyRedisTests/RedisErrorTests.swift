@@ -1,8 +1,9 @@
 #if Redis
 import Idempotency
-import IdempotencyRedis
 import ServerHarness
 import Testing
+
+@testable import IdempotencyRedis
 
 @Suite("What goes wrong on Redis is said, and harms nothing", .timeLimit(.minutes(10)))
 struct RedisErrorTests {
@@ -117,16 +118,8 @@ struct RedisErrorTests {
         subscription.cancel()
         #expect(try await user.list(RecordQuery(), after: nil, limit: 10).records.count == 1)
         user.close()
-        let reader = try await Server.store(
-            try HiredisClient("redis://reader:pass-word@127.0.0.1:\(port)"),
-            prefix: "idempotency"
-        )
-        expect(
-            await refusal { _ = try await reader.checkAndSet(key("b"), expecting: nil, .write(.claim)) },
-            .storeUnavailable,
-            "NOPERM"
-        )
-        reader.close()
+        // Even a read says at once that the server is a primary, which needs the right to write.
+        expect(await opening("redis://reader:pass-word@127.0.0.1:\(port)"), .storeUnavailable, "NOPERM")
         await client.close()
     }
 
@@ -257,6 +250,31 @@ struct RedisErrorTests {
         await client.close()
     }
 
+    @Test("Redis before 7.0 has what a command in a script was answered with behind words of its own")
+    func wrapped() {
+        let start = "ERR Error running script (call to f_0123): @user_script:24: "
+        let cases: [(String, IdempotencyError.Code, String)] = [
+            ("@user_script: 24: -OOM command not allowed when used memory > 'maxmemory'. ", .capacityExceeded, "(OOM)"),
+            (
+                "@user_script: 24: -READONLY You can't write against a read only replica. ", .storeUnavailable,
+                "(READONLY)"
+            ),
+            ("@user_script: 24: -NOREPLICAS Not enough good replicas to write. ", .storeUnavailable, "(NOREPLICAS)"),
+            ("The user executing the script can't run this command or subcommand ", .storeUnavailable, "(NOPERM)"),
+        ]
+        for (end, code, text) in cases {
+            expect(RedisErrors.error(for: RedisFailure(reply: start + end)) as? IdempotencyError, code, text)
+        }
+    }
+
+    @Test("A command that is renamed or forbidden is named in the error, when the store is opened or checked")
+    func renamed() async throws {
+        for command in ["EVALSHA", "SCRIPT", "INFO"] {
+            let server = try OwnServer("--rename-command", "\(command) nothing-\(command)")
+            expect(await opening(server.address), .storeUnavailable, "renamed or forbidden")
+        }
+    }
+
     @Test("A replica, a primary with too few replicas, and a server that is still loading")
     func notReady() async throws {
         let primary = try OwnServer("--min-replicas-to-write", "0", "--key-load-delay", "0")
@@ -276,8 +294,11 @@ struct RedisErrorTests {
         #expect(try await client.ask("CONFIG", "SET", "min-replicas-to-write", "0").text == "OK")
         // It becomes a replica: a failover that this store has not followed.
         #expect(try await client.ask("REPLICAOF", "127.0.0.1", "1").text == "OK")
+        let connection = try await client.ask("CLIENT", "ID").integer
         let demoted = await refusal { _ = try await store.checkAndSet(key(), expecting: nil, .write(.claim)) }
         expect(demoted, .storeUnavailable, "READONLY")
+        // The address may mean another server by now: the connection is made anew.
+        #expect(try await client.ask("CLIENT", "ID").integer != connection)
         #expect(try await client.ask("REPLICAOF", "NO", "ONE").text == "OK")
         let settings = ["key-load-delay", "300"]
         #expect(

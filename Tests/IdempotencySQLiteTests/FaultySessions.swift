@@ -15,6 +15,8 @@ final class FaultySessions: TransactionalIdempotencyStore {
         case replyLost
         /// It is undone, and nobody says so.
         case undoneSilently
+        /// It is undone at its commit, because there is no room.
+        case fullAtCommit
         case none
     }
 
@@ -85,6 +87,9 @@ private final class FaultySession: SQLSession {
         case .undoneSilently:
             await base.rollback()
             throw SQLCommitFailure.unknown(Mishap())
+        case .fullAtCommit:
+            await base.rollback()
+            throw SQLCommitFailure.undone(SQLError(code: "13", message: "database or disk is full"))
         case .replyLost:
             _ = try await base.finish(key, writing: record, over: expected)
             throw SQLCommitFailure.unknown(Mishap())
@@ -93,7 +98,12 @@ private final class FaultySession: SQLSession {
         }
     }
 
-    func commit() async throws { try await base.commit() }
+    func commit() async throws {
+        guard case .serializationFailureAtCommit = fault else { return try await base.commit() }
+        await base.rollback()
+        throw SQLCommitFailure.undone(Self.mayBeRepeated)
+    }
+
     func rollback() async { await base.rollback() }
 }
 #endif

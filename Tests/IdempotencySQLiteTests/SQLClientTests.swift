@@ -135,7 +135,9 @@ struct SQLClientTests {
         let client = ScriptedClient { _ in [[SQLRow(columns: ["written"], values: [.integer(7)])]] }
         let store = SQLIdempotencyStore(client)
         let version = RecordVersion(rawValue: 3)
-        let interceptor = IdempotencyInterceptor(store: store)
+        // The finish is repeated until the lease is over.
+        let policy = try OperationPolicy(lease: .milliseconds(100))
+        let interceptor = IdempotencyInterceptor(store: store, policy: policy)
         // A claim and a finish.
         _ = try? await interceptor.idempotent(key: key()) { _ in "A" }
         _ = try await store.checkAndSet(key(), expecting: version, .remove)

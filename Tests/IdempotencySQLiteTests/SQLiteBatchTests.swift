@@ -91,37 +91,15 @@ struct SQLiteBatchTests {
         #expect(runs.value == 250)
     }
 
-    /// A claim as an interceptor writes it.
-    private func claim() async throws -> IdempotencyRecord {
-        let store = try await SQLiteIdempotencyStore(path: ":memory:")
-        let interceptor = IdempotencyInterceptor(store: store)
-        var record: IdempotencyRecord?
-        try await interceptor.idempotent(key: key("any")) { _ in record = try await store.load(key("any"))?.record }
-        return try #require(record)
-    }
-
-    /// Holds up the store's thread until the semaphore is signalled.
-    private func block(_ store: SQLiteIdempotencyStore) async -> (DispatchSemaphore, Task<Void, any Error>) {
-        let (begun, end) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
-        let task = Task {
-            try await SQLiteTransactionalInterceptor(store: store).transaction { _ in
-                begun.continuation.finish()
-                end.wait()
-            }
-        }
-        for await _ in begun.stream {}
-        return (end, task)
-    }
-
     @Test("Finishes and renewals go before claims that have waited for longer")
     func urgentFirst() async throws {
-        let record = try await claim()
+        let record = try await sampleClaim()
         let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
         guard case .stored(let version) = try await store.checkAndSet(key("first"), expecting: nil, .write(record))
         else {
             throw Mishap()
         }
-        let (end, blocking) = await block(store)
+        let (end, blocking) = await store.block()
         let claims = (0..<300).map { number in
             Task { try await store.checkAndSet(key("k-\(number)"), expecting: nil, .write(record)) }
         }
@@ -140,13 +118,14 @@ struct SQLiteBatchTests {
     @Test("More calls than there is room for are refused, and told so; the others are served")
     func bound() async throws {
         let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
-        let (end, blocking) = await block(store)
+        let (end, blocking) = await store.block()
         let refused = Counter()
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<SQLiteIdempotencyStore.maximumWaitingCalls + 10 {
                 group.addTask {
                     do {
-                        #expect(try await store.load(key("k-\(number)")) == nil)
+                        let result = try await store.checkAndSet(key("k-\(number)"), expecting: nil, .remove)
+                        guard case .stored = result else { throw Mishap() }
                     } catch {
                         #expect((error as? IdempotencyError)?.code == .storeUnavailable)
                         // All that there is room for are there, or this one would not have been refused.

@@ -5,6 +5,7 @@ import Idempotency
 import IdempotencySQL
 import IdempotencySQLite
 import Synchronization
+import TestSupport
 import Testing
 
 /// Commits that fail as on a broken disk: undone, and the connection is opened again.
@@ -72,6 +73,47 @@ struct SQLiteLostCommitTests {
         }
         #expect(try await effects.count(other) == 1)
         #expect(try await effects.count(key) == 0)
+    }
+
+    @Test("A final failure that was decided on another handler's effects goes with them, and is decided again")
+    func failureOfASharedBatch() async throws {
+        let (store, effects) = try await open()
+        try await effects.write("CREATE TABLE account (balance INTEGER)")
+        try await effects.write("INSERT INTO account VALUES (100)")
+        let interceptor = SQLiteTransactionalInterceptor(store: store)
+        @Sendable func take(_ name: String, failsCommit: Bool) -> Task<Void, any Error> {
+            Task {
+                try await interceptor.idempotent(key: Ledger.key(name), failures: Declined.self) { transaction, _ in
+                    let balance: Int = try transaction.query("SELECT balance FROM account")[0].decode("balance")
+                    guard balance >= 100 else {
+                        // Both are in one transaction, which is not committed.
+                        if failsCommit { Self.arm() }
+                        throw Declined(reason: "nothing left")
+                    }
+                    try transaction.execute("UPDATE account SET balance = balance - 100")
+                }
+            }
+        }
+        // Both claims are made before either handler has its turn, and both handlers have it together.
+        let (end, blocking) = await store.block()
+        let calls = ["A", "B"].map { take($0, failsCommit: true) }
+        #expect(try await becomes { store.waitingCalls == 2 })
+        let next = Task { await store.block() }
+        #expect(try await becomes { store.waitingItems == 1 })
+        end.signal()
+        try await blocking.value
+        let (nextEnd, nextBlocking) = await next.value
+        #expect(try await becomes { store.waitingCalls == 2 })
+        nextEnd.signal()
+        try await nextBlocking.value
+        var errors = 0
+        for call in calls {
+            do { try await call.value } catch { errors += error is Declined ? 0 : 1 }
+        }
+        #expect(errors == 2)
+        #expect(try await effects.write("SELECT balance FROM account")[0].decode("balance") == 100)
+        try await take("B", failsCommit: false).value
+        #expect(try await effects.write("SELECT balance FROM account")[0].decode("balance") == 0)
     }
 
     private static func arm() { fails.store(true, ordering: .sequentiallyConsistent) }

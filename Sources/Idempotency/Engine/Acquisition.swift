@@ -3,9 +3,9 @@
 enum Acquisition {
     /// The claim is made: run the handler, then finish.
     case run(Run)
-    /// Run the handler; duplicates are not kept out. The run, if any, names a claim that may have landed unseen, and counts
-    /// as work under way until its handler is left.
-    case unprotected(Run?)
+    /// Run the handler without the store. The run, if any, leads a flight until its handler is left; its claim may have
+    /// landed unseen.
+    case unprotected(Run?, mayHoldClaim: Bool)
     case replay(StoredValue)
     case failed(StoredFailure, attempt: Int)
     case inProgress(remaining: Duration)

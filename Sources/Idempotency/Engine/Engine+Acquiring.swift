@@ -7,7 +7,7 @@ extension Engine {
         switch call.policy.mode {
         case .enforce: break
         case .observeOnly: return try await observe(call)
-        case .off: return .unprotected(nil)
+        case .off: return .unprotected(nil, mayHoldClaim: false)
         }
         let deadline = runtime.time.now().addingClamped(call.policy.waitNanoseconds)
         if let leading, let acquisition = try await lead(leading, until: deadline) { return acquisition }
@@ -24,6 +24,8 @@ extension Engine {
                 throw IdempotencyError.fingerprintMismatch
             case .tooManyWaiters:
                 throw refused(call.key, .inProgress, .tooManyWaiters)
+            case .unavailable(let error):
+                throw Self.unavailable(error)
             }
         }
     }
@@ -55,9 +57,16 @@ extension Engine {
         case .lead(let run):
             return try await lead(run, until: deadline)
         case .observed(let stored):
-            return try judge(stored, call)
-        case .unavailable(let error, let seen):
-            return try withoutStore(call, nil, error, seen)
+            return try judge(stored, call, hasFailed: false)
+        case .attemptFailed(let stored):
+            return try judge(stored, call, hasFailed: true)
+        case .unavailable(let error, _):
+            throw Self.unavailable(error)
+        case .ranWithoutStore(.returned(let value)):
+            events.report(.replayed, call.key, .done)
+            return .replay(value)
+        case .ranWithoutStore(.failed(let failure)):
+            return .failed(failure, attempt: 1)
         case .busy, .deadline:
             flights.leave(waiter)
             return .inProgress(remaining: leaseRemaining(of: leader))
@@ -74,9 +83,9 @@ extension Engine {
         guard events.isObserved else { return }
         var stored: StoredRecord?
         switch wake {
-        case .observed(let found): stored = found
+        case .observed(let found), .attemptFailed(let found): stored = found
         case .unavailable(_, let seen): stored = seen
-        case .lead, .busy, .mismatched, .deadline, .cancelled: break
+        case .ranWithoutStore, .lead, .busy, .mismatched, .deadline, .cancelled: break
         }
         events.report(.waited, key, stored, duration: .nanoseconds(runtime.time.now() - since))
     }
@@ -86,28 +95,21 @@ extension Engine {
     }
 
     /// What the record that a leader left means to a caller that waited for it. `nil`: it has to be claimed or waited for.
-    private func judge(_ stored: StoredRecord, _ call: Call) throws -> Acquisition? {
+    ///
+    /// - Parameter hasFailed: Whether the attempt that the caller waited for has failed.
+    private func judge(_ stored: StoredRecord, _ call: Call, hasFailed: Bool) throws -> Acquisition? {
         let record = stored.record
         switch RecordStateMachine.claim(stored, call.claim(by: record.claimant)) {
         case .reconcile where record.state == .pending(unknown: .notReconciled):
             // The hook was asked a moment ago, and did not know.
             return try acquisition(refused: .unknown(.notReconciled), stored, call.key)
         case .run, .reconcile, .exhaust:
-            try refuseIfAwaited(stored, record.claimant)
+            if hasFailed { throw IdempotencyError.attemptFailed }
             return nil
         case .refused(.inProgress):
             return nil
         case .refused(let refusal):
             return try acquisition(refused: refusal, stored, call.key)
-        }
-    }
-
-    /// Who waited for a run that failed is told so; who comes later runs again.
-    func refuseIfAwaited(_ found: StoredRecord, _ awaited: Claimant?) throws {
-        if case .failed(.retryable(let reason)) = found.record.state, reason != .neverEntered,
-            found.record.claimant == awaited
-        {
-            throw IdempotencyError.attemptFailed
         }
     }
 
@@ -148,37 +150,45 @@ extension Engine {
         }
     }
 
-    /// What a call does when the store does not answer its claim, and had said before what was `seen`.
+    // MARK: Without the store
+
+    /// The store does not answer the leader's claim: the leader runs without it, or another caller of its flight whose policy
+    /// allows that, or nobody does. One run serves all of them.
     ///
-    /// - Parameter run: The run whose claim may have been made, if one may.
-    func withoutStore(
-        _ call: Call,
-        _ run: Run?,
+    /// - Parameters:
+    ///   - mayHoldClaim: Whether the claim may have been made.
+    ///   - seen: What the store had answered before.
+    func leadWithoutStore(
+        _ run: Run,
+        mayHoldClaim: Bool,
         _ error: any Error,
         _ seen: StoredRecord?
     ) throws -> Acquisition {
-        // There is a record, and it may say that the handler ran: no policy opens that.
-        if let error = error as? IdempotencyError, error.isAboutAnswer {
-            if let run { releaseLater(run) }
-            throw error
+        flights.refuse(run, .unavailable(error, seen: seen)) { mayOpen($0, error, seen) }
+        guard mayOpen(run.call, error, seen) else {
+            // Before the flight ends, so that a shutdown sees one or the other.
+            if mayHoldClaim { releaseLater(run) }
+            flights.handOver(run)
+            throw Self.unavailable(error)
         }
-        var mayOpen = true
-        if let seen {
-            // What could not have been claimed with the store cannot be run without it.
-            mayOpen =
-                if case .run = RecordStateMachine.claim(seen, call.claim(by: seen.record.claimant)) { true } else {
-                    false
-                }
-        }
-        switch call.policy.storeFailure {
-        case .failOpen where mayOpen:
-            events.report(.failedOpen, call.key, seen, error: error)
-            if run != nil { background.begin() }
-            return .unprotected(run)
-        case .failOpen, .failClosed:
-            if let run { releaseLater(run) }
-            if let error = error as? IdempotencyError { throw error }
-            throw IdempotencyError.storeUnavailable(error)
-        }
+        events.report(.failedOpen, run.key, seen, error: error)
+        run.withState { $0.opening = error }
+        flights.announceClaim(of: run, fingerprint: run.call.fingerprint)
+        return .unprotected(run, mayHoldClaim: mayHoldClaim)
+    }
+
+    /// Whether a call runs although the store does not answer.
+    private func mayOpen(_ call: Call, _ error: any Error, _ seen: StoredRecord?) -> Bool {
+        guard case .failOpen = call.policy.storeFailure else { return false }
+        // The store answered with a record that cannot be read, which may say that the handler ran.
+        if let error = error as? IdempotencyError, error.isAboutAnswer { return false }
+        guard let seen else { return true }
+        // The last record seen has to be one that could have been claimed.
+        if case .run = RecordStateMachine.claim(seen, call.claim(by: seen.record.claimant)) { return true }
+        return false
+    }
+
+    private static func unavailable(_ error: any Error) -> any Error {
+        if let error = error as? IdempotencyError { error } else { IdempotencyError.storeUnavailable(error) }
     }
 }

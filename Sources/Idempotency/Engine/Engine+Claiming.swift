@@ -15,11 +15,8 @@ extension Engine {
             flights.handOver(run)
             return nil
         } catch let failure as StoreFailure {
-            let seen = claiming.found
-            // Only then: a claim that is given back later counts as work under way before its flight ends.
-            defer { flights.resolve(run, .unavailable(failure.underlying, seen: seen)) }
             let mayHoldClaim = claiming.mayHaveLanded || run.withState { $0.phase } == .held
-            return try withoutStore(run.call, mayHoldClaim ? run : nil, failure.underlying, seen)
+            return try leadWithoutStore(run, mayHoldClaim: mayHoldClaim, failure.underlying, claiming.found)
         } catch {
             if claiming.mayHaveLanded, run.withState({ $0.phase }) == .claiming { releaseLater(run) }
             // Whoever waits may fare better: it has a policy, a deadline and a payload of its own.
@@ -37,8 +34,6 @@ extension Engine {
         }
         /// The greatest version that was found, also if nothing was afterwards.
         private(set) var seen: RecordVersion?
-        /// Whose run we have waited for.
-        var awaited: Claimant?
         let deadline: Nanoseconds
         var subscription: (any StoreSubscription)?
         var waitingSince: Nanoseconds?
@@ -74,7 +69,11 @@ extension Engine {
             case .run(let next), .reconcile(let next), .exhaust(let next):
                 endWait(&claiming)
                 if case .reconcile = decision { asksHook = true }
-                if let found = claiming.found { try refuseIfAwaited(found, claiming.awaited) }
+                if let found = claiming.found, run.withState({ $0.awaited })?.hasFailed(by: found.record) ?? false {
+                    // All of this flight waited with it: were they to lead one after the other, each could run, and fail.
+                    flights.resolve(run, .attemptFailed(found))
+                    throw IdempotencyError.attemptFailed
+                }
                 record = next
             case .refused(.inProgress):
                 guard let remaining = try await waitForChange(&claiming) else { continue }

@@ -2,7 +2,7 @@
 extension Engine {
     /// Claims the key if it is free, reports what would have been done if it is not, and blocks nothing either way.
     func observe(_ call: Call) async throws -> Acquisition {
-        guard !isShutDown else { return .unprotected(nil) }
+        guard !isShutDown else { return .unprotected(nil, mayHoldClaim: false) }
         let run = flights.makeLooseRun(call, enclosing: Run.current?.nearestInProgress)
         flights.add(loose: run)
         // Now that the run is there, a shutdown either sees it or is seen.
@@ -13,14 +13,12 @@ extension Engine {
                 events.report(error, of: call.key)
                 if !Self.provesNothingWritten(error) {
                     // The claim may be there: then it ends as the run does.
-                    background.begin()
-                    flights.handOver(run)
-                    return .unprotected(run)
+                    return .unprotected(run, mayHoldClaim: true)
                 }
             }
         }
         flights.handOver(run)
-        return .unprotected(nil)
+        return .unprotected(nil, mayHoldClaim: false)
     }
 
     /// Claims the key for a run if it is free, or reports what would have been done. Returns whether it is claimed.

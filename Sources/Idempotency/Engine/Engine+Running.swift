@@ -28,8 +28,8 @@ extension Engine {
         switch acquisition {
         case .run(let run):
             return try await execute(kind, run, policy, failures, isDecidedAtOnce: isDecidedAtOnce, handler)
-        case .unprotected(let run):
-            return try await executeUnprotected(kind, run, key, policy, failures, handler)
+        case .unprotected(let run, let mayHoldClaim):
+            return try await executeUnprotected(kind, run, mayHoldClaim, key, policy, failures, handler)
         case .replay, .failed, .inProgress, .unknown:
             return try answer(kind, acquisition, key, failures, &ending)
         }
@@ -65,25 +65,29 @@ extension Engine {
     func executeUnprotected<Kind: ResultKind>(
         _ kind: Kind.Type,
         _ run: Run?,
+        _ mayHoldClaim: Bool,
         _ key: IdempotencyKey,
         _ policy: OperationPolicy,
         _ failures: [any FinalFailure.Type],
         _ handler: nonisolated(nonsending) (IdempotentExecution) async throws -> Kind.Value
     ) async throws -> Kind.Value {
-        defer {
-            run?.withState { $0.leave() }
-            if run != nil { background.end() }
-        }
+        defer { run?.withState { $0.leave() } }
         do {
             let execution = IdempotentExecution(unprotected: key)
             guard let run else { return try await handler(execution) }
             let value = try await Run.$current.withValue(run) { try await handler(execution) }
             let kept = kind.keep(value, by: self, limit: policy.maximumResultSize)
-            writeLater(run, .complete(kept, retention: policy.retentionNanoseconds))
+            // Before the flight ends, so that a shutdown sees one or the other.
+            if mayHoldClaim { writeLater(run, .complete(kept, retention: policy.retentionNanoseconds)) }
+            flights.resolve(run, .ranWithoutStore(.returned(kept)))
             return value
         } catch {
             let (event, thrown) = classify(error, policy.lapse.recorded, policy, failures)
-            if let run { writeLater(run, event) }
+            if let run {
+                if mayHoldClaim { writeLater(run, event) }
+                let failure = if case .fail(let failure, _) = event { failure } else { StoredFailure.retryable(.threw) }
+                flights.resolve(run, .ranWithoutStore(.failed(failure)))
+            }
             throw thrown
         }
     }

@@ -8,9 +8,12 @@ extension Engine {
         let run = claiming.run
         let policy = run.call.policy
         guard let known = claiming.found else { return nil }
-        claiming.awaited = known.record.claimant
         let deadline = claiming.deadline
-        if run.withState({ $0.waitForAnother() }) {
+        let isFirstTime = run.withState { state in
+            state.awaited = AwaitedAttempt(known.record)
+            return state.waitForAnother()
+        }
+        if isFirstTime {
             // The first time: whoever does not want to wait for runs need not wait for this one either.
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
         }

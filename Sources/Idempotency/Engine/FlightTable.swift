@@ -12,6 +12,8 @@ final class FlightTable: Sendable {
         case busy(Run)
         case mismatched
         case tooManyWaiters
+        /// The leader runs without the store, which this caller does not.
+        case unavailable(any Error)
     }
 
     private struct Flight {
@@ -117,10 +119,13 @@ final class FlightTable: Sendable {
             let leader = state.flights[index].leader
             let isPatient = call.policy.waitNanoseconds > 0
             // The shard's lock is held around the run's, never the other way round.
-            let (isHeld, kept) = leader.withState { run in
+            let (isHeld, kept, opening) = leader.withState { run in
                 run.follow(impatiently: !isPatient || call.fingerprint != nil)
-                return (run.phase != .claiming || run.isWaitingForAnother, run.stored?.record.fingerprint)
+                let isHeld = run.phase != .claiming || run.isWaitingForAnother || run.opening != nil
+                let kept = run.opening == nil ? run.stored?.record.fingerprint : leader.call.fingerprint
+                return (isHeld, kept, run.opening)
             }
+            if let opening, case .failClosed = call.policy.storeFailure { return .unavailable(opening) }
             if isHeld {
                 if let kept, let asked = call.fingerprint, kept != asked { return .mismatched }
                 if !isPatient { return .busy(leader) }
@@ -162,9 +167,27 @@ final class FlightTable: Sendable {
         for (waiter, wake) in wakes { waiter.signal.fire(wake) }
     }
 
+    /// The leader could not reach the store: tells so whoever does nothing without it.
+    func refuse(_ run: Run, _ wake: Waiter.Wake, unless mayOpen: (Call) -> Bool) {
+        let refused: [Waiter] = shard(of: run.key).state.withLock { state in
+            guard let index = state.index(ledBy: run) else { return [] }
+            let refused = state.flights[index].waiters.filter { !mayOpen($0.call) }
+            state.flights[index].waiters.removeAll { !mayOpen($0.call) }
+            return refused
+        }
+        for waiter in refused { waiter.signal.fire(wake) }
+    }
+
     /// Ends the flight, and tells everybody who waits what its run left in the store.
     func resolve(_ run: Run) {
-        resolve(run, run.stored.map { .observed($0) } ?? .busy)
+        guard let stored = run.stored else { return resolve(run, .busy) }
+        let hasFailed =
+            switch stored.record.state {
+            case .failed(.retryable(let reason)): reason != .neverEntered
+            case .pending(let reason): reason == .handlerThrew
+            case .done, .failed: false
+            }
+        resolve(run, hasFailed ? .attemptFailed(stored) : .observed(stored))
     }
 
     /// Ends the flight and tells everybody who waits.
@@ -191,6 +214,8 @@ final class FlightTable: Sendable {
                 }
                 let waiter = state.flights[index].waiters.removeFirst()
                 let heir = state.makeRun(waiter.call, enclosing: waiter.enclosing)
+                let awaited = leaving.withState { $0.awaitedByFollowers }
+                heir.withState { $0.awaited = awaited }
                 // Who stays wants to hear of the heir's claim as well.
                 if !state.flights[index].waiters.isEmpty { heir.withState { $0.follow(impatiently: true) } }
                 state.flights[index].leader = heir

@@ -3,8 +3,8 @@ import Synchronization
 /// Makes, after their callers were answered, the writes that could not be made while they waited.
 ///
 /// One task for all of them, and one question at a time: when the store is away, every call of a busy service leaves
-/// something to write, and a task for each would keep asking a store that has enough to do. What does not find room, or
-/// is not written in time, is left to the end of its lease.
+/// something to write, and a task for each would keep asking a store that has enough to do. A result that does not find
+/// room is recorded without its value. A write that is not made in time is left to the end of its lease.
 @available(Idempotency 0.1, *)
 final class LateWriter: Sendable {
     /// What became of an attempt.
@@ -19,6 +19,7 @@ final class LateWriter: Sendable {
     private struct Item {
         let run: Run
         let event: RecordStateMachine.Event
+        let byteCount: Int
         let end: Nanoseconds
         var attempts = 0
         var isLastAttempt = false
@@ -32,6 +33,8 @@ final class LateWriter: Sendable {
 
     private struct State {
         var items: [UInt64: Item] = [:]
+        /// How many bytes of results they hold.
+        var byteCount = 0
         /// When each is to be tried next.
         var queue = DeadlineQueue()
         var count: UInt64 = 0
@@ -58,6 +61,26 @@ final class LateWriter: Sendable {
             return .attempt(number, item)
         }
 
+        mutating func add(_ run: Run, _ event: RecordStateMachine.Event, at now: Nanoseconds, until end: Nanoseconds)
+            -> Bool
+        {
+            guard items.count < LateWriter.capacity else { return false }
+            let known = run.stored?.record.checkpoints.reduce(0) { $0 + $1.value.byteCount } ?? 0
+            var event = event
+            if byteCount + known + event.byteCount > LateWriter.byteCapacity { event = event.withoutValue }
+            // The steps that are recorded already have to be written again: nothing can be left out of them.
+            guard byteCount + known + event.byteCount <= LateWriter.byteCapacity else { return false }
+            count += 1
+            items[count] = Item(run: run, event: event, byteCount: known + event.byteCount, end: end)
+            byteCount += known + event.byteCount
+            queue.insert(count, at: now)
+            return true
+        }
+
+        mutating func remove(_ number: UInt64) {
+            if let item = items.removeValue(forKey: number) { byteCount -= item.byteCount }
+        }
+
         /// Returns whether the item is done with.
         mutating func note(_ attempt: Attempt, _ number: UInt64, _ item: Item, _ now: Nanoseconds) -> Bool {
             if case .unanswered = attempt {
@@ -81,6 +104,7 @@ final class LateWriter: Sendable {
     }
 
     static let capacity = 10_000
+    static let byteCapacity = 64 << 20
 
     private let state = Mutex(State())
     private let runtime: IdempotencyRuntime
@@ -93,15 +117,15 @@ final class LateWriter: Sendable {
         self.background = background
     }
 
+    /// How many bytes of results wait to be recorded.
+    var byteCount: Int { state.withLock { $0.byteCount } }
+
     /// Tries a write until the time is over, once at least. Counts as work under way.
     func write(_ run: Run, _ event: RecordStateMachine.Event, until end: Nanoseconds, by engine: Engine) {
         background.begin()
         let now = runtime.time.now()
         let (hasRoom, starts, wake) = state.withLock { state -> (Bool, Bool, OneShot<Void>?) in
-            guard state.items.count < Self.capacity else { return (false, false, nil) }
-            state.count += 1
-            state.items[state.count] = Item(run: run, event: event, end: end)
-            state.queue.insert(state.count, at: now)
+            guard state.add(run, event, at: now, until: end) else { return (false, false, nil) }
             defer {
                 state.isAtWork = true
                 state.wake = nil
@@ -137,6 +161,7 @@ final class LateWriter: Sendable {
                     // What is left was to be given up.
                     given = state.items.count
                     state.items = [:]
+                    state.byteCount = 0
                     state.queue = DeadlineQueue()
                     state.isAtWork = false
                 }
@@ -155,7 +180,7 @@ final class LateWriter: Sendable {
                 let now = runtime.time.now()
                 let isDone = state.withLock { state in
                     let isDone = state.note(attempt, number, item, now)
-                    if isDone { state.items[number] = nil }
+                    if isDone { state.remove(number) }
                     return isDone
                 }
                 if isDone { background.end() }

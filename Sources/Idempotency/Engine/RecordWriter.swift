@@ -154,6 +154,7 @@ final class RecordWriter: Sendable {
         while true {
             do {
                 let found: StoredRecord?
+                var isRace = false
                 switch run.turn(for: event) {
                 case .lost: return .lost
                 case .ended: return .ended
@@ -168,6 +169,7 @@ final class RecordWriter: Sendable {
                         return .written
                     case .conflict(let conflicting):
                         found = conflicting
+                        isRace = true
                     }
                 }
                 // What came back is not what was expected: a lost reply of ours, or another's write.
@@ -176,17 +178,20 @@ final class RecordWriter: Sendable {
                     return .lost
                 }
                 guard found.record.isPending else { return try await confirm(found, of: run) }
-                races += 1
-                guard races < 16 else { throw IdempotencyError.contention }
                 let now = runtime.time.now()
                 run.withState { $0.adopt(found, at: now) }
+                // A read after a write that the store refused or did not answer is no race: only a moved version is.
+                if isRace {
+                    races += 1
+                    guard races < 16 else { throw IdempotencyError.writeRefusedAgain }
+                }
             } catch {
                 failures += 1
                 run.withState { $0.replyLost() }
                 events.report(error, of: run.key)
-                // It will not get better, and it is not for us to write over.
-                if let error = error as? IdempotencyError, error.isAboutAnswer {
-                    if error.code == .unsupportedRecordVersion { run.withState { $0.giveUpRenewing() } }
+                // A newer release has written: the record is not this one's any more.
+                if let error = error as? IdempotencyError, error.code == .unsupportedRecordVersion {
+                    run.withState { $0.giveUpRenewing() }
                     return .failed(error)
                 }
                 if stopsWhenCancelled, Task.isCancelled { return nil }

@@ -49,6 +49,25 @@ struct RunState {
         }
     }
 
+    /// The attempt that this run's callers waited for last, in this process or another one.
+    var awaited: AwaitedAttempt? {
+        get { keptSeldom?.awaited }
+        set { if newValue != nil || hasSeldom { seldom.awaited = newValue } }
+    }
+
+    /// What the callers of this run's flight wait for once this run is left: its own attempt, if its handler was left; else
+    /// the attempt that it waited for.
+    var awaitedByFollowers: AwaitedAttempt? {
+        guard hasLeft, let stored else { return awaited }
+        return AwaitedAttempt(stored.record)
+    }
+
+    /// Why the store did not answer the claim of a run that does without it.
+    var opening: (any Error)? {
+        get { keptSeldom?.opening }
+        set { if newValue != nil || hasSeldom { seldom.opening = newValue } }
+    }
+
     /// Wakes the run while it waits for another interceptor's run.
     var waitSignal: OneShot<WaitEnd>? {
         get { keptSeldom?.waitSignal }
@@ -58,6 +77,8 @@ struct RunState {
     /// What most runs never need, kept apart because every call makes a state.
     private struct Seldom {
         var waitSignal: OneShot<WaitEnd>?
+        var awaited: AwaitedAttempt?
+        var opening: (any Error)?
         /// By their bytes, as everywhere: `String` calls some different texts equal.
         var stepNames: Set<[UInt8]> = []
         /// Who waits for the turn to write.

@@ -7,14 +7,24 @@ final class Waiter: Sendable {
         case lead(Run)
         /// The leader left this in the store.
         case observed(StoredRecord)
+        /// The attempt that this caller waited for, here or in another process, has failed, and left this in the store.
+        case attemptFailed(StoredRecord)
         /// The leader could not reach the store.
         case unavailable(any Error, seen: StoredRecord?)
+        /// The leader could not reach the store, and ran without it.
+        case ranWithoutStore(Unrecorded)
         /// The leader's claim is made, and this caller does not wait for runs.
         case busy
         /// The leader's claim is made, for another payload.
         case mismatched
         case deadline
         case cancelled
+    }
+
+    /// What became of a run that the store does not know.
+    enum Unrecorded: Sendable {
+        case returned(StoredValue)
+        case failed(StoredFailure)
     }
 
     let call: Call

@@ -11,6 +11,14 @@ extension IdempotencyError {
         )
     }
 
+    static var writeRefusedAgain: IdempotencyError {
+        IdempotencyError(
+            .contention,
+            "The store refused a write on the record's version again and again, although it answered that the record had this "
+                + "very version. Look whether the store passes the conformance suite."
+        )
+    }
+
     static var slowerThanLease: IdempotencyError {
         IdempotencyError(
             .storeUnavailable,
@@ -51,9 +59,9 @@ extension IdempotencyError {
     static func cannotBeKept(_ omission: StoredValue.Omission) -> IdempotencyError {
         IdempotencyError(
             .invalidSettlement,
-            omission == .tooLarge
-                ? "The result is larger than the policy's maximumResultSize. Nothing was changed; raise the limit."
-                : "The result cannot be encoded. Nothing was changed; give one that the codec can encode."
+            omission == .notEncodable
+                ? "The result cannot be encoded. Nothing was changed; give one that the codec can encode."
+                : "The result is larger than the policy's maximumResultSize. Nothing was changed; raise the limit."
         )
     }
 
@@ -277,6 +285,12 @@ extension IdempotencyError {
                 .resultNotKept,
                 "The handler ran before, but its result could not be encoded and was not kept. It is never run again for "
                     + "that; look the effect up, and mend the type's encoding."
+            )
+        case .storeWasAway:
+            IdempotencyError(
+                .resultNotKept,
+                "The handler ran before while the store was away, and too many results waited to be recorded, so this one was "
+                    + "not kept. It is never run again for that; look the effect up."
             )
         }
     }

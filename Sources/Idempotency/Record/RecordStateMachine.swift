@@ -63,6 +63,26 @@ enum RecordStateMachine {
             case .complete, .fail, .abandon: true
             }
         }
+
+        /// How many bytes of a value it brings along.
+        var byteCount: Int {
+            switch self {
+            case .complete(let value, _), .fail(.final(_, let value), _): value.byteCount
+            case .checkpoint(let checkpoint): checkpoint.value.byteCount
+            case .renew, .restart, .fail, .abandon: 0
+            }
+        }
+
+        /// The same with a tombstone for its value.
+        var withoutValue: Event {
+            switch self {
+            case .complete(_, let retention):
+                .complete(.omitted(.storeWasAway), retention: retention)
+            case .fail(.final(let name, _), let retention):
+                .fail(.final(name: name, value: .omitted(.storeWasAway)), retention: retention)
+            case .renew, .checkpoint, .restart, .fail, .abandon: self
+            }
+        }
     }
 
     /// What a claim comes to.

@@ -16,6 +16,8 @@ public enum StoredValue: Equatable, Sendable {
         case tooLarge = 1
         /// The codec could not encode it.
         case notEncodable = 2
+        /// The store was away for so long that more results waited to be recorded than fit into memory.
+        case storeWasAway = 3
     }
 
     /// How many bytes are kept.

@@ -35,8 +35,8 @@ extension IdempotencyInterceptor {
                 }
                 throw await engine.concludeFailure(run, hasSteps ? error : EffectDidNotHappen(error), [])
             }
-        case .unprotected(let run):
-            return try await engine.executeUnprotected(kind, run, key, policy, failures, unprotected)
+        case .unprotected(let run, let mayHoldClaim):
+            return try await engine.executeUnprotected(kind, run, mayHoldClaim, key, policy, failures, unprotected)
         case .replay, .failed, .inProgress, .unknown:
             return try engine.answer(kind, acquisition, key, failures, &ending)
         }

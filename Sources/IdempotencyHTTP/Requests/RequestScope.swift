@@ -39,7 +39,7 @@ enum RequestScope {
         of request: IdempotentRequest,
         in scope: IdempotencyScope
     ) throws(IdempotencyError) -> IdempotencyKey {
-        let parts = isWholePath(request) ? [key] : [key, normalized(request.path)]
+        let parts = isWholePath(request) ? [key] : [key, NormalizedURI.path(request.path)]
         if !key.hasPrefix(digestPrefix), let key = try? IdempotencyKey(scope: scope, composing: parts) { return key }
         return try IdempotencyKey(scope: scope, value: digest(of: parts))
     }
@@ -48,37 +48,8 @@ enum RequestScope {
     /// router has matched the two already.
     private static func isWholePath(_ request: IdempotentRequest) -> Bool {
         request.path == request.route
-            || normalized(request.path).lowercased() == normalized(request.route).lowercased()
+            || NormalizedURI.path(request.path).lowercased() == NormalizedURI.path(request.route).lowercased()
     }
-
-    /// Without empty segments, of which routers take no notice, and with what needs no encoding as it is (RFC 3986,
-    /// section 6.2.2.2).
-    private static func normalized(_ path: String) -> String {
-        "/" + path.utf8.split(separator: UInt8(ascii: "/")).map(decodingUnreserved).joined(separator: "/")
-    }
-
-    private static func decodingUnreserved(_ segment: Substring.UTF8View) -> String {
-        var bytes: [UInt8] = []
-        var rest = segment
-        while let byte = rest.popFirst() {
-            let digits = rest.prefix(2)
-            // `UInt8.init` would take a sign.
-            if byte == UInt8(ascii: "%"), digits.count == 2, digits.first != UInt8(ascii: "+"),
-                let decoded = UInt8(Substring(digits), radix: 16),
-                isLetter(decoded) || isDigit(decoded) || "-._~".utf8.contains(decoded)
-            {
-                bytes.append(decoded)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     private static func digest(of texts: [String]) -> String {
         var hash = SHA256()

@@ -31,21 +31,16 @@ final class PostgreSQLConnection {
 
     private let handle: OpaquePointer
     /// Whether statements are kept on the server. Not behind a pooler that gives each transaction another connection.
-    private let preparesStatements: Bool
+    var preparesStatements = false
     private var names: [String: String] = [:]
     private var lastNumber = 0
 
     /// Connects.
     ///
-    /// - Parameters:
-    ///   - deadline: When it is given up.
-    ///   - preparesStatements: Whether statements are kept on the server.
-    init(_ target: PostgreSQLTarget, preparesStatements: Bool, by deadline: CallDeadline)
-        throws(PostgreSQLFailure)
-    {
+    /// - Parameter deadline: When it is given up.
+    init(_ target: PostgreSQLTarget, by deadline: CallDeadline) throws(PostgreSQLFailure) {
         guard let handle = target.start() else { throw PostgreSQLFailure(message: "out of memory", isLost: true) }
         self.handle = handle
-        self.preparesStatements = preparesStatements
         // libpq's own writes notices to the standard error.
         _ = PQsetNoticeReceiver(handle, { _, _ in }, nil)
         // While connecting there is no result whose code could be read: it stands in the text.
@@ -75,6 +70,9 @@ final class PostgreSQLConnection {
     }
 
     // MARK: What the server says of itself
+
+    /// The number of the process that serves the connection, as whoever answered the connecting has it: a pooler has its own.
+    var processNumber: Int32 { PQbackendPID(handle) }
 
     /// A number such as 150018.
     var serverVersion: Int { Int(PQserverVersion(handle)) }

@@ -13,18 +13,22 @@ public struct PostgreSQLFailure: Error, Hashable, Sendable {
     public let message: String
     /// Whether the connection is lost with it: then nobody knows what became of what was sent.
     let isLost: Bool
+    /// The server's function that reported it, which tells apart what shares a code; empty if it is not known.
+    let function: String
 
-    init(code: String = "", message: String, isLost: Bool = false) {
+    init(code: String = "", message: String, isLost: Bool = false, function: String = "") {
         self.code = code
         self.message = message
         self.isLost = isLost
+        self.function = function
     }
 
     init(_ result: OpaquePointer?, isLost: Bool) {
         let code = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         let text = PQresultErrorField(result, Int32(UInt8(ascii: "M"))) ?? PQresultErrorMessage(result)
         let message = text.map { String(cString: $0) } ?? ""
-        self.init(code: code, message: Self.line(message), isLost: isLost)
+        let function = PQresultErrorField(result, Int32(UInt8(ascii: "R"))).map { String(cString: $0) } ?? ""
+        self.init(code: code, message: Self.line(message), isLost: isLost, function: function)
     }
 
     /// - Parameter text: libpq's words on a connection, with the server's code in them: `FATAL:  28P01:  password …`.
@@ -52,9 +56,19 @@ public struct PostgreSQLFailure: Error, Hashable, Sendable {
         ["22", "23", "54"].contains(code.prefix(2)) || code == "P0001" || code == "55P03"
     }
 
-    /// Whether the server is going down, or has ended the session: the connection is of no use any more.
+    /// Whether the connection is of no use any more: the server is going down, has ended the session, or writes no more, and
+    /// another one may.
     var endsConnection: Bool {
-        isLost || code.hasPrefix("57P") || code.hasPrefix("08") || ["25P03", "26000", "0A000"].contains(code)
+        isLost || code.hasPrefix("57P") || code.hasPrefix("08")
+            || ["25006", "25P03", "26000", "0A000"].contains(code)
+    }
+
+    /// Whether tables or sequences are not those that the connection knew: they may have been made anew.
+    var isAboutSchema: Bool { ["42P01", "42703", "XX000"].contains(code) }
+
+    /// Whether the server has no transaction numbers left, which shares its code with records that are too large.
+    var isWraparound: Bool {
+        code == "54000" && (function.contains("NewTransactionId") || function.contains("NewMultiXact"))
     }
 }
 

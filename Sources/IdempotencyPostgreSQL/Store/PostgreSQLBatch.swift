@@ -26,12 +26,18 @@ struct PostgreSQLBatch {
     private struct Work {
         var slot: PostgreSQLSlot
         var step: Step
+        /// How often a write has left the row out although its version was the expected one.
+        var misses = 0
     }
 
     private var open: [Work]
+    /// Whether rows that another transaction has locked are left out, because one was met.
+    private(set) var skipsLocked: Bool
     private(set) var changed: [(key: IdempotencyKey, isAwaited: Bool)] = []
     /// How many keys were claimed, and how many that somebody wanted to claim were taken.
     private(set) var claims = (made: 0, refused: 0)
+    /// Calls of keys whose rows another transaction has locked.
+    private(set) var locked: [PostgreSQLJob] = []
     /// What is known, and not yet told.
     private var answers: [(job: PostgreSQLJob, result: Result<PostgreSQLJob.Answer, any Error>)] = []
 
@@ -43,9 +49,16 @@ struct PostgreSQLBatch {
     ///   - looksFirst: Whether a claim begins with a look: cheaper if most keys are there.
     init(_ jobs: [PostgreSQLJob], looksFirst: Bool) {
         open = PostgreSQLSlot.slots(for: jobs).map { Work(slot: $0, step: Self.firstStep(of: $0, looksFirst)) }
+        skipsLocked = jobs.contains(where: \.wasLocked)
     }
 
-    private init(_ work: Work) { open = [work] }
+    private init(_ works: ArraySlice<Work>, skipsLocked: Bool) {
+        open = Array(works)
+        self.skipsLocked = skipsLocked
+    }
+
+    /// Leaves out, from now on, rows that another transaction has locked.
+    mutating func skipLocked() { skipsLocked = true }
 
     private static func firstStep(of slot: PostgreSQLSlot, _ looksFirst: Bool) -> Step {
         switch slot.jobs[0].request {
@@ -58,8 +71,16 @@ struct PostgreSQLBatch {
     /// How many keys are not answered yet.
     var count: Int { open.count }
 
-    /// The same, a key at a time.
-    func split() -> [PostgreSQLBatch] { open.map { PostgreSQLBatch($0) } }
+    /// The same in two parts.
+    func halves() -> [PostgreSQLBatch] {
+        [open[..<(open.count / 2)], open[(open.count / 2)...]].map { PostgreSQLBatch($0, skipsLocked: skipsLocked) }
+    }
+
+    /// Leaves what is still open for later: another transaction has locked its row.
+    mutating func setAside() {
+        for work in open { locked += work.slot.jobs }
+        open = []
+    }
 
     func fail(_ error: any Error) {
         for work in open { for job in work.slot.jobs { job.answer(.failure(error)) } }
@@ -111,8 +132,8 @@ struct PostgreSQLBatch {
         }
         add(looks, \.look, Self.lookColumns)
         add(claims, \.claim, Self.claimColumns)
-        add(replacements, \.replace, Self.writeColumns)
-        add(updates, \.update, Self.writeColumns)
+        add(replacements, skipsLocked ? \.replaceUnlocked : \.replace, Self.writeColumns)
+        add(updates, skipsLocked ? \.updateUnlocked : \.update, Self.writeColumns)
         if !removals.isEmpty {
             let parameters = Self.removeColumns(removals).map { PostgreSQLParameter.array($0) } + [.integer(grace)]
             commands.append(.init(sql: statements.remove, parameters: parameters))
@@ -227,11 +248,20 @@ struct PostgreSQLBatch {
 
     private mutating func finish(_ work: Work, _ record: StoredRecord) {
         if case .lookAfter(let version) = work.step, record.version.rawValue == UInt64(bitPattern: version) {
-            // It was not there a moment ago; the clock was set back meanwhile.
-            open.append(Work(slot: work.slot, step: Self.firstStep(of: work.slot, true)))
+            // Another transaction had it locked; or the clock was set back meanwhile, and it is there again.
+            miss(work, Self.firstStep(of: work.slot, true))
         } else {
             if work.slot.claim != nil { claims.refused += 1 }
             tell(work.slot.jobs, found: record)
+        }
+    }
+
+    /// A write has left out the row that it was meant for: it is tried once more at once, and then later.
+    private mutating func miss(_ work: Work, _ step: Step) {
+        if work.misses == 0 {
+            open.append(Work(slot: work.slot, step: step, misses: 1))
+        } else {
+            locked += work.slot.jobs
         }
     }
 
@@ -240,7 +270,12 @@ struct PostgreSQLBatch {
         if case .lookAfter = work.step {
             tell(work.slot.jobs, found: nil)
         } else if work.slot.claim != nil {
-            open.append(Work(slot: work.slot, step: version.map { .replace($0) } ?? .claim))
+            guard let version else { return open.append(Work(slot: work.slot, step: .claim)) }
+            if work.misses > 1 {
+                locked += work.slot.jobs
+            } else {
+                open.append(Work(slot: work.slot, step: .replace(version), misses: work.misses))
+            }
         } else {
             let (loads, removals) = work.slot.absent()
             tell(loads, found: nil)
@@ -297,9 +332,9 @@ struct PostgreSQLBatch {
         }
         for (index, work) in writes.enumerated() where !isMade[index] {
             switch work.step {
-            case .replace: open.append(Work(slot: work.slot, step: .look))
+            case .replace: open.append(Work(slot: work.slot, step: .look, misses: work.misses + 1))
             case .update(let version), .remove(let version):
-                open.append(Work(slot: work.slot, step: .lookAfter(version)))
+                open.append(Work(slot: work.slot, step: .lookAfter(version), misses: work.misses))
             case .look, .lookAfter, .claim, .version: break
             }
         }

@@ -18,6 +18,10 @@ struct PostgreSQLCalls: Sendable {
     let update: String
     /// Claims over a version that has expired: as ``update``.
     let replace: String
+    /// The same two, without the rows that another transaction has locked: no other key waits for them. They lock what they
+    /// write first, which costs more, and are for messages that have met a locked row.
+    let updateUnlocked: String
+    let replaceUnlocked: String
 
     /// - Parameters:
     ///   - records: The table.
@@ -47,12 +51,16 @@ struct PostgreSQLCalls: Sendable {
         claim = """
             INSERT INTO \(records) AS r (scope, key, operation, tenant, principal, state, attempt, version,
                 written_at, held_until, expires_at, record)
-            SELECT scope, key, operation, tenant, principal, state, attempt, \(draw),
+            SELECT scope, key, operation, tenant, principal, state, attempt, greatest(\(draw), now + number),
                 now, now + held, now + kept, record
             FROM \(claims)
             WHERE NOT EXISTS (SELECT FROM \(records) AS t WHERE t.scope = a.scope AND t.key = a.key)
             ON CONFLICT (scope, key) DO NOTHING
             RETURNING scope, key, version, awaited
+            """
+        let changes = """
+            state = a.state, attempt = a.attempt, version = greatest(\(draw), r.version + 1, a.now + a.number),
+                record = a.record, written_at = a.now, held_until = a.now + a.held, expires_at = a.now + a.kept
             """
         let writes = calls([
             ("scope", "text"), ("key", "text"), ("version", "bigint"), ("state", "text"), ("attempt", "bigint"),
@@ -60,15 +68,27 @@ struct PostgreSQLCalls: Sendable {
         ])
         func write(over condition: String) -> String {
             """
-            UPDATE \(records) AS r SET state = a.state, attempt = a.attempt, version = \(draw), record = a.record,
-                written_at = a.now, held_until = a.now + a.held, expires_at = a.now + a.kept
-            FROM \(writes)
+            UPDATE \(records) AS r SET \(changes) FROM \(writes)
             WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND \(condition)
             RETURNING a.number, r.version, r.awaited
             """
         }
-        update = write(over: "r.expires_at > \(clock)")
-        replace = write(over: "r.expires_at <= \(clock)")
+        func writeUnlocked(over condition: String) -> String {
+            """
+            WITH a AS MATERIALIZED (SELECT * FROM \(writes)), free AS MATERIALIZED (
+                SELECT a.number FROM a JOIN \(records) AS r ON r.scope = a.scope AND r.key = a.key
+                WHERE r.version = a.version FOR NO KEY UPDATE OF r SKIP LOCKED
+            )
+            UPDATE \(records) AS r SET \(changes) FROM a JOIN free USING (number)
+            WHERE r.scope = a.scope AND r.key = a.key AND r.version = a.version AND \(condition)
+            RETURNING a.number, r.version, r.awaited
+            """
+        }
+        let (live, expired) = ("r.expires_at > \(clock)", "r.expires_at <= \(clock)")
+        update = write(over: live)
+        replace = write(over: expired)
+        updateUnlocked = writeUnlocked(over: live)
+        replaceUnlocked = writeUnlocked(over: expired)
     }
 }
 #endif

@@ -40,9 +40,7 @@ final class PostgreSQLChangeSource: ChangeSource {
     nonisolated(unsafe) private var lastNumber = 0
     nonisolated(unsafe) private var isClosed = false
 
-    /// - Returns: `nil` if there are no sessions to hear anything.
-    init?(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
-        guard opener.options.preparesStatements else { return nil }
+    init(_ opener: PostgreSQLOpener, _ statements: PostgreSQLStatements) {
         self.opener = opener
         self.statements = statements
     }

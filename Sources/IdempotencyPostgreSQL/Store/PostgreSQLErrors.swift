@@ -27,6 +27,15 @@ enum PostgreSQLErrors {
         )
     }
 
+    static var locked: IdempotencyError {
+        IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "Another transaction holds the row's lock for longer than the lock timeout (55P03). Nothing was changed; shorten that "
+                + "transaction."
+        )
+    }
+
     static var noFreeConnection: IdempotencyError {
         IdempotencyError(
             code: .storeUnavailable,
@@ -58,7 +67,7 @@ enum PostgreSQLErrors {
         // The server's own text may hold a value that broke a constraint: it is in the cause.
         let text = failure.code.isEmpty || !wasSent ? failure.message : "the server refused"
         return IdempotencyError(
-            code: failure.code == "54000" ? .capacityExceeded : .storeUnavailable,
+            code: failure.code == "54000" && !failure.isWraparound ? .capacityExceeded : .storeUnavailable,
             message: "PostgreSQL: \(text)\(code). \(advice(for: failure, wasSent: wasSent))",
             cause: failure
         )
@@ -69,7 +78,9 @@ enum PostgreSQLErrors {
         case "28P01", "28000":
             "The server does not accept the role or its password; look at the connection string and at pg_hba.conf."
         case "3D000": "There is no such database; create it, or look at the connection string."
-        case "42P01", "3F000": "The table is not there; call migrate(), or make it as SQLSchema prints it."
+        case "42P01", "3F000":
+            "The table or its sequence is not where the search path looks; call migrate(), or make it as SQLSchema prints it. Where "
+                + "search_path is empty, name the schema in SQLTable."
         case "42703": "The table is not as SQLSchema prints it; call migrate(), or make it anew."
         case "42501": "The role lacks a right on the table, its sequence or its schema; grant it."
         case "25006":
@@ -85,6 +96,8 @@ enum PostgreSQLErrors {
         case "26000", "42P05":
             "A prepared statement is not where it was made: behind a pooler that gives each transaction another connection, set "
                 + "preparesStatements to false. Nothing was changed."
+        case "54000" where failure.isWraparound:
+            "The server has no transaction numbers left, and nothing was changed; run VACUUM as its log says."
         case "54000": "The record is larger than PostgreSQL takes, and nothing was changed; lower the result's limit."
         case "" where !wasSent:
             "Nothing was sent, so nothing was changed; look whether the server runs, and at the connection string."

@@ -65,18 +65,25 @@ extension PostgreSQLIdempotencyStore: ListableIdempotencyStore {
         return try await worker.use { lane in try lane.send([command])[0].changes }
     }
 
-    /// Makes sure that the table is there, and that it can be written to.
+    /// Makes sure that a key could be claimed: writes a record and removes it.
     ///
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong; with
     ///   ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made the table.
     public nonisolated(nonsending) func check() async throws {
-        let commands = [
-            PostgreSQLConnection.Command(sql: statements.schemaVersion, isKept: false),
-            PostgreSQLConnection.Command(sql: statements.nextVersion, parameters: [.integer(1)]),
-            PostgreSQLConnection.Command(sql: statements.check, isKept: false),
-        ]
-        let version = try await worker.use { lane in try lane.send(commands)[0].integer(0, 0) }
+        let look = PostgreSQLConnection.Command(sql: statements.look, isKept: false)
+        let schemaVersion = PostgreSQLConnection.Command(sql: statements.schemaVersion, isKept: false)
+        let version = try await worker.use { [opener] lane in
+            try opener.lookAgain()
+            let rows = try lane.send([look, schemaVersion])
+            try PostgreSQLTableLook(rows[0]).validate()
+            return rows[1].integer(0, 0)
+        }
         guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
+        let probe = StoreProbe()
+        guard case .stored(let written) = try await checkAndSet(probe.key, expecting: nil, .write(probe.record)) else {
+            return
+        }
+        _ = try await checkAndSet(probe.key, expecting: written, .remove)
     }
 }
 #endif

@@ -66,13 +66,20 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         self.table = table
         self.grace = grace.nanoseconds / 1000
         statements = PostgreSQLStatements(table)
-        opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options)
-        worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
-        changes = PostgreSQLChangeSource(opener, statements)
-        listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
+        opener = PostgreSQLOpener(try PostgreSQLTarget(connectionString), options, tableLook: statements.look)
         seats = PostgreSQLSeats(limit: options.transactionConnections)
+        let worker = PostgreSQLWorker(opener, statements, grace: self.grace, onChange: { subscribers.wake($0) })
+        self.worker = worker
         do {
             try await worker.open()
+        } catch {
+            await worker.close()
+            throw error
+        }
+        // Without sessions nothing is heard, and the listener polls.
+        changes = opener.hasSessions ? PostgreSQLChangeSource(opener, statements) : nil
+        listener = ChangeListener(changes, subscribers, closed: PostgreSQLErrors.closed)
+        do {
             if migrates { try await migrate() }
         } catch {
             await close()
@@ -92,9 +99,13 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
         let schema = SQLSchema(table: table, dialect: .postgreSQL)
         try await worker.use { [statements] lane in
             // What is there is left alone: to ask for an index that is there would wait for writers, and hold them up.
-            let known = Result { try lane.sendUnraised([.init(sql: statements.schemaVersion, isKept: false)]) }
-            if case .success(let rows) = known, rows[0].count == 1 {
-                let version = rows[0].integer(0, 0)
+            let look = try lane.sendUnraised([.init(sql: statements.look, isKept: false)])
+            let tables = PostgreSQLTableLook(look[0])
+            try tables.validate()
+            // All of them: a dump may have brought the one without the others.
+            if tables.areThere {
+                let rows = try lane.sendUnraised([.init(sql: statements.schemaVersion, isKept: false)])[0]
+                let version = rows.count == 1 ? rows.integer(0, 0) : 0
                 guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
                 if version == SQLSchema.version { return }
             }
@@ -107,7 +118,7 @@ public final class PostgreSQLIdempotencyStore: IdempotencyStore {
             }
             commands.append(.init(sql: statements.migrationLock))
             commands += schema.statements.map { .init(sql: $0) }
-            commands += statements.raise.map { .init(sql: $0) }
+            commands.append(.init(sql: statements.raise))
             commands.append(.init(sql: statements.schemaVersion))
             for index in commands.indices { commands[index].isKept = false }
             let rows = try lane.sendUnraised(commands, within: Self.migrationLimit + .seconds(1))

@@ -22,8 +22,10 @@ final class PostgreSQLJob: Sendable {
 
     let key: IdempotencyKey
     let request: Request
+    private let began = ContinuousClock.now
     private let caller: UnsafeContinuation<Answer, any Error>
     private let isAnswered = Atomic(false)
+    private let metLock = Atomic(false)
 
     init(_ key: IdempotencyKey, _ request: Request, _ caller: UnsafeContinuation<Answer, any Error>) {
         self.key = key
@@ -38,6 +40,14 @@ final class PostgreSQLJob: Sendable {
         case .load, .claim, .removeNothing: false
         }
     }
+
+    /// Whether its row was locked when it was tried before.
+    var wasLocked: Bool { metLock.load(ordering: .relaxed) }
+
+    func noteLock() { metLock.store(true, ordering: .relaxed) }
+
+    /// Since when it has waited.
+    var age: Duration { began.duration(to: .now) }
 
     /// How many bytes it sends, about.
     var size: Int {

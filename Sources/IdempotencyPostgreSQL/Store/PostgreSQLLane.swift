@@ -20,7 +20,8 @@ final class PostgreSQLLane: Sendable {
     private let onChange: @Sendable ([IdempotencyKey]) -> Void
     // Only ever touched on the queue, which runs one block at a time; that is why they may be shared.
     nonisolated(unsafe) private var connection: PostgreSQLConnection?
-    nonisolated(unsafe) private var isRaised = false
+    /// When the source of versions is to be looked at; `nil`: now.
+    nonisolated(unsafe) private var nextRaise: CallDeadline?
 
     /// - Parameters:
     ///   - grace: How long a row that is of no use stays, in microseconds.
@@ -62,33 +63,55 @@ final class PostgreSQLLane: Sendable {
 
     func disconnect() {
         connection = nil
-        isRaised = false
+        nextRaise = nil
+    }
+
+    /// What became of a batch.
+    struct Outcome {
+        /// How many keys were claimed, and how many that were to be claimed were there already.
+        var claims = (made: 0, refused: 0)
+        /// Calls of keys whose rows another transaction has locked; they are not answered.
+        var locked: [PostgreSQLJob] = []
     }
 
     /// Does what is asked for, and answers.
-    ///
-    /// - Returns: How many keys were claimed, and how many that were to be claimed were there already.
-    func work(_ batch: PostgreSQLBatch) -> (made: Int, refused: Int) {
-        work(batch, by: CallDeadline(in: opener.options.statementTimeout * 2))
+    func work(_ batch: PostgreSQLBatch) -> Outcome {
+        var outcome = Outcome()
+        work(batch, by: CallDeadline(in: opener.options.statementTimeout * 2), &outcome)
+        return outcome
     }
 
-    private func work(_ batch: PostgreSQLBatch, by end: CallDeadline) -> (made: Int, refused: Int) {
+    private func work(_ batch: PostgreSQLBatch, by end: CallDeadline, _ outcome: inout Outcome) {
         var batch = batch
         var repeats = 0
-        defer { notify(batch.changed.filter(\.isAwaited).map(\.key)) }
+        var hasReconnected = false
+        defer {
+            outcome.claims.made += batch.claims.made
+            outcome.claims.refused += batch.claims.refused
+            outcome.locked += batch.locked
+            notify(batch.changed.filter(\.isAwaited).map(\.key))
+        }
         while true {
             do {
                 try batch.run(statements, grace: grace, send: send, onChange: onChange)
-                return batch.claims
+                return
             } catch {
                 if error.mayBeRepeated, repeats < 5, !end.isOver {
                     repeats += 1
+                } else if error.code == "25006", !hasReconnected, !end.isOver {
+                    // Nothing was written. Another server may be the one that writes now.
+                    hasReconnected = true
+                    do { try connect() } catch { return batch.fail(PostgreSQLErrors.error(for: error, wasSent: false)) }
+                } else if error.code == "55P03", !batch.skipsLocked, !end.isOver {
+                    batch.skipLocked()
                 } else if error.isAboutOneCall, batch.count > 1, !end.isOver {
-                    for single in batch.split() { _ = work(single, by: end) }
-                    return batch.claims
+                    // In halves, so that few messages find the culprit.
+                    for half in batch.halves() { work(half, by: end, &outcome) }
+                    return
+                } else if error.code == "55P03", batch.count == 1 {
+                    return batch.setAside()
                 } else {
-                    batch.fail(PostgreSQLErrors.error(for: error))
-                    return batch.claims
+                    return batch.fail(PostgreSQLErrors.error(for: error))
                 }
             }
         }
@@ -96,7 +119,7 @@ final class PostgreSQLLane: Sendable {
 
     /// Tells other processes of keys that somebody waits for.
     func notify(_ keys: [IdempotencyKey]) {
-        if keys.isEmpty || !opener.options.preparesStatements { return }
+        if keys.isEmpty || !opener.hasSessions { return }
         let references = PostgreSQLArray(.text, of: keys) { $0.append($1.reference) }
         // A hint: whoever waits polls underneath.
         _ = try? send([.init(sql: statements.notify, parameters: [.array(references)])])
@@ -113,16 +136,14 @@ final class PostgreSQLLane: Sendable {
     ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
         guard let connection else { throw PostgreSQLFailure(message: "the connection is lost", isLost: true) }
         do {
-            if !isRaised {
-                let raise = statements.raise.map { PostgreSQLConnection.Command(sql: $0, isKept: false) }
-                _ = try rows(connection.exchange(prepared(raise), by: opener.statementDeadline))
-                isRaised = true
+            if nextRaise?.isOver ?? true {
+                _ = try exchange([.init(sql: statements.raise)], on: connection, by: opener.statementDeadline)
+                nextRaise = CallDeadline(in: .seconds(1))
             }
-            let deadline = deadline ?? opener.statementDeadline
-            let answers = try rows(connection.exchange(prepared(commands), by: deadline))
-            return Array(answers.suffix(commands.count))
+            return try exchange(commands, on: connection, by: deadline ?? opener.statementDeadline)
         } catch {
-            if error.endsConnection { disconnect() }
+            if error.code == "25006" { opener.noteReadOnlyServer() }
+            if error.endsConnection || error.isAboutSchema { disconnect() }
             throw error
         }
     }
@@ -132,13 +153,35 @@ final class PostgreSQLLane: Sendable {
         _ commands: [PostgreSQLConnection.Command],
         within span: Duration? = nil
     ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
-        isRaised = true
-        defer { isRaised = false }
+        nextRaise = CallDeadline(in: .seconds(3600))
+        defer { nextRaise = nil }
         return try send(commands, by: span.map { CallDeadline(in: $0) })
     }
 
-    private func prepared(_ commands: [PostgreSQLConnection.Command]) -> [PostgreSQLConnection.Command] {
-        opener.options.preparesStatements ? commands : [opener.settings(forTransaction: true)] + commands
+    private func exchange(
+        _ commands: [PostgreSQLConnection.Command],
+        on connection: PostgreSQLConnection,
+        by deadline: CallDeadline
+    ) throws(PostgreSQLFailure) -> [PostgreSQLRows] {
+        if opener.hasSessions { return try rows(connection.exchange(commands, by: deadline)) }
+        // Whoever had the pooler's connection before may have left settings: this transaction brings all that it rests on.
+        let begin = PostgreSQLConnection.Command(sql: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", isKept: false)
+        let commit = PostgreSQLConnection.Command(sql: "COMMIT", isKept: false)
+        let all = [begin, opener.settings(forTransaction: true)] + commands + [commit]
+        let answers = try connection.exchange(all, by: deadline)
+        do throws(PostgreSQLFailure) {
+            let rows = try rows(answers)
+            guard rows[rows.count - 1].tag == "COMMIT" else {
+                throw PostgreSQLFailure(code: "40000", message: "the server rolled back at the commit")
+            }
+            return Array(rows.dropFirst(2).dropLast())
+        } catch {
+            let isUndone = Result { () throws(PostgreSQLFailure) in
+                try connection.ask(.init(sql: "ROLLBACK", isKept: false), by: opener.statementDeadline)
+            }
+            if case .failure = isUndone { disconnect() }
+            throw error
+        }
     }
 
     private func rows(_ answers: [PostgreSQLConnection.Answer]) throws(PostgreSQLFailure) -> [PostgreSQLRows] {

@@ -39,14 +39,16 @@ public struct PostgreSQLOptions: Sendable {
     /// How long a statement of the store's may take; at most 30 seconds. A call ends after a few of it at the latest.
     public var statementTimeout: Duration = .seconds(5)
 
-    /// How long a statement of the store's waits for a row that another transaction has locked.
+    /// How long a call waits for a key whose row another transaction has locked. Calls of other keys do not wait meanwhile.
     public var lockTimeout: Duration = .seconds(1)
 
-    /// Whether statements are kept on the server, sessions have settings, and changes are announced by `NOTIFY`.
+    /// Whether statements are kept on the server, sessions have settings, and changes are announced by `NOTIFY`; `nil`: unless
+    /// a pooler stands between.
     ///
-    /// Turn it off behind a pooler that gives each transaction another connection, such as PgBouncer in its mode
-    /// `transaction`; then whoever waits for another process polls.
-    public var preparesStatements = true
+    /// A pooler may give each transaction another connection, such as PgBouncer in its mode `transaction`. Then every
+    /// transaction brings its settings along, and whoever waits for another process polls. Set it to `true` only for a pooler
+    /// that keeps a connection for a session.
+    public var preparesStatements: Bool?
 
     /// What to do with a server that acknowledges commits before they are safe.
     public var unsafeServer = UnsafeServer.refuse

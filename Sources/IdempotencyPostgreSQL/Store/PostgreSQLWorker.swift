@@ -52,6 +52,7 @@ final class PostgreSQLWorker: Sendable {
     private let queue = Mutex(PostgreSQLQueue())
     private let watch = DispatchQueue(label: "idempotency.postgresql.watch", qos: .userInitiated)
     private let lanes: [PostgreSQLLane]
+    private let lockTimeout: Duration
 
     /// - Parameters:
     ///   - grace: How long a row that is of no use stays, in microseconds.
@@ -63,6 +64,7 @@ final class PostgreSQLWorker: Sendable {
         onChange: @escaping @Sendable ([IdempotencyKey]) -> Void
     ) {
         let count = opener.options.connections
+        lockTimeout = opener.options.lockTimeout
         lanes = (1...count).map { number in
             PostgreSQLLane(number, opener, statements, grace: grace, onChange: onChange)
         }
@@ -125,7 +127,13 @@ final class PostgreSQLWorker: Sendable {
         return try await onQueue(number) {
             try self.connect(number)
             do {
-                return try body(self.lanes[number])
+                do {
+                    return try body(self.lanes[number])
+                } catch let failure as PostgreSQLFailure where failure.code == "25006" {
+                    // Nothing was written. Another server may be the one that writes now.
+                    try self.connect(number)
+                    return try body(self.lanes[number])
+                }
             } catch {
                 throw PostgreSQLErrors.error(for: error)
             }
@@ -222,14 +230,26 @@ final class PostgreSQLWorker: Sendable {
             }
             guard let (jobs, looksFirst) = take(number) else { return }
             lastCount = jobs.count
-            let claims = lanes[number].work(PostgreSQLBatch(jobs, looksFirst: looksFirst))
+            let outcome = lanes[number].work(PostgreSQLBatch(jobs, looksFirst: looksFirst))
+            let claims = outcome.claims
             queue.withLock { $0.finish(jobs) }
+            for job in outcome.locked { tryLater(job) }
             state.withLock { state in
                 state.underWay -= jobs.count
                 state.batches += 1
                 if claims.made != claims.refused { state.looksFirst = claims.refused > claims.made }
             }
         }
+    }
+
+    /// Another transaction has locked the call's row: it is tried again a little later, and nobody waits for it meanwhile.
+    private func tryLater(_ job: PostgreSQLJob) {
+        job.noteLock()
+        let age = job.age
+        guard age < lockTimeout else { return job.answer(.failure(PostgreSQLErrors.locked)) }
+        // A short lock is over soon; a long one is looked at seldom.
+        let pause = min(max(age, .milliseconds(2)), .milliseconds(100), lockTimeout - age)
+        watch.asyncAfter(deadline: .now() + .nanoseconds(Int(pause.nanoseconds))) { self.add(job) }
     }
 
     /// Those who were answered together ask again together, a moment later. To wait for them costs less than a message for the

@@ -20,6 +20,9 @@ final class PostgreSQLSession: SQLSession {
     // Only ever touched on the seat's queue, which runs one block at a time; that is why it may be shared.
     nonisolated(unsafe) private var phase = Phase.fresh
 
+    /// Drawn, so that no savepoint of the handler's has the name.
+    private let savepoint = "idempotency_\(UInt64.random(in: .min ... .max))"
+
     private static let over = SQLError(code: "", message: "The transaction has ended.")
     private static let late = SQLError(
         code: "25P03",
@@ -62,7 +65,7 @@ final class PostgreSQLSession: SQLSession {
             Result { () throws(SQLError) in
                 switch self.phase {
                 case .fresh: break
-                case .open: _ = try self.send([Command(sql: "ROLLBACK TO SAVEPOINT idempotency_start")])
+                case .open: _ = try self.send([Command(sql: "ROLLBACK TO SAVEPOINT \(self.savepoint)", isKept: false)])
                 case .ended(let error): throw error
                 }
             }
@@ -109,16 +112,18 @@ final class PostgreSQLSession: SQLSession {
         guard let connection = seat.connection else { throw close(Self.over) }
         var beginning: [Command] = []
         if case .fresh = phase {
-            let patience = "\(end.left.nanoseconds / 1_000_000 + 1000)"
+            let patience = Self.milliseconds(end.left + .seconds(1))
             beginning = [
-                Command(sql: "BEGIN ISOLATION LEVEL \(store.opener.options.isolation.rawValue)"),
-                // Also where the session has no settings: these are the transaction's.
                 Command(
-                    sql:
-                        "SELECT pg_current_xact_id()::text, set_config('idle_in_transaction_session_timeout', $1, true)",
-                    parameters: [.text(patience)]
+                    sql: "BEGIN ISOLATION LEVEL \(store.opener.options.isolation.rawValue)"
+                        // Whoever had a pooler's connection before may have left it read-only.
+                        + (store.opener.hasSessions ? "" : " READ WRITE"),
+                    isKept: false
                 ),
-                Command(sql: "SAVEPOINT idempotency_start"),
+                Command(sql: "SELECT pg_current_xact_id()::text", isKept: false),
+                // Also where the session has no settings: these are the transaction's.
+                store.opener.handlerSettings([("idle_in_transaction_session_timeout", patience)]),
+                Command(sql: "SAVEPOINT \(savepoint)", isKept: false),
             ]
         }
         let answers: [PostgreSQLConnection.Answer]
@@ -146,6 +151,7 @@ final class PostgreSQLSession: SQLSession {
     private func failure(of answers: [PostgreSQLConnection.Answer]) -> SQLError? {
         for case .failure(let failure) in answers {
             let error = failure.code == "57014" && end.isOver ? Self.late : SQLError(failure)
+            if failure.code == "25006" { store.opener.noteReadOnlyServer() }
             if failure.endsConnection, failure.code != "0A000" { seat.connection = nil }
             if seat.connection == nil || error == Self.late { close(error) }
             return error
@@ -157,8 +163,14 @@ final class PostgreSQLSession: SQLSession {
     private func timeout() -> Command {
         Command(
             sql: "SELECT set_config('statement_timeout', $1, true)",
-            parameters: [.text("\(end.left.nanoseconds / 1_000_000 + 1)")]
+            parameters: [.text(Self.milliseconds(end.left + .milliseconds(1)))],
+            isKept: false
         )
+    }
+
+    /// As a setting of the server's, whose milliseconds are 32 bits.
+    private static func milliseconds(_ span: Duration) -> String {
+        String(min(max(1, span.nanoseconds / 1_000_000), Int64(Int32.max)))
     }
 
     /// The server ends a statement by itself at the limit; this is for a server that does not answer.
@@ -167,15 +179,17 @@ final class PostgreSQLSession: SQLSession {
     /// Ends the session: rolls back what is open, and gives the connection back. Harmless when repeated.
     @discardableResult
     private func close(_ error: SQLError) -> SQLError {
+        let hasBegun = if case .open = phase { true } else { false }
         if case .ended = phase { return error }
         phase = .ended(error)
         if let connection = seat.connection, connection.transactionState != .none {
             let answer = Result { () throws(PostgreSQLFailure) in
-                try connection.ask(Command(sql: "ROLLBACK"), by: store.opener.statementDeadline)
+                try connection.ask(Command(sql: "ROLLBACK", isKept: false), by: store.opener.statementDeadline)
             }
             // Closed, it is rolled back by the server.
             if case .failure = answer { seat.connection = nil }
         }
+        if hasBegun { seat.cleanUp(store.opener) }
         store.seats.give(seat)
         return error
     }
@@ -201,7 +215,7 @@ final class PostgreSQLSession: SQLSession {
         if end.isOver { throw .undone(close(Self.late)) }
         let answers: [PostgreSQLConnection.Answer]
         do {
-            answers = try connection.exchange([timeout(), Command(sql: "COMMIT")], by: patience)
+            answers = try connection.exchange([timeout(), Command(sql: "COMMIT", isKept: false)], by: patience)
         } catch {
             seat.connection = nil
             throw .unknown(close(SQLError(error)))
@@ -236,10 +250,16 @@ final class PostgreSQLSession: SQLSession {
             return .undone(close(Self.over))
         }
         if end.isOver { return .undone(close(Self.late)) }
-        let write = Command(sql: store.statements.finish, parameters: parameters)
+        let write = Command(sql: store.statements.finish, parameters: parameters, isKept: false)
         let answers: [PostgreSQLConnection.Answer]
         do {
-            answers = try connection.exchange([timeout(), write, Command(sql: "COMMIT")], by: patience)
+            let settings = store.opener.handlerSettings([
+                ("statement_timeout", Self.milliseconds(end.left + .milliseconds(1)))
+            ])
+            answers = try connection.exchange(
+                [settings, write, Command(sql: "COMMIT", isKept: false)],
+                by: patience
+            )
         } catch {
             seat.connection = nil
             return .lost(transaction: transaction, close(SQLError(error)))

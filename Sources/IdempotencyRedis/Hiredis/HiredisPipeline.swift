@@ -72,6 +72,8 @@ final class HiredisPipeline: Sendable {
     private let callerIsDone = DispatchSemaphore(value: 0)
     // Only ever used by whoever holds it, which the state says; that is why it may be shared.
     nonisolated(unsafe) private var connection: HiredisConnection?
+    /// Whether the connection's server has refused a write because it is no primary. Used by the thread alone.
+    nonisolated(unsafe) private var isReadOnly = false
 
     init(_ address: RedisAddress, _ options: HiredisOptions) {
         self.address = address
@@ -183,6 +185,7 @@ final class HiredisPipeline: Sendable {
     /// Connects, and serves the connection until it ends.
     private func run() {
         do {
+            isReadOnly = false
             connection = try HiredisConnection(address, options)
             state.withLock { state in
                 state.isConnected = true
@@ -213,6 +216,8 @@ final class HiredisPipeline: Sendable {
             // Only now: who is answered asks again, and the server is at work on what was sent already.
             for (call, replies) in answers { call.answer(.success(replies)) }
             try turn.get()
+            // It became a replica, and may not cut its clients. The address may mean another server by now.
+            if isReadOnly { throw RedisFailure("the server has become a replica", mayHaveRun: true) }
             if isClosed { throw RedisFailure("the client is closed", mayHaveRun: true) }
             if let deadline, deadline.isOver {
                 throw RedisFailure("the server did not reply in time", mayHaveRun: true)
@@ -255,6 +260,7 @@ final class HiredisPipeline: Sendable {
                 state.pause = nil
                 state.backoff.reset()
             }
+            isReadOnly = isReadOnly || come.contains(where: RedisFailure.isReadOnly)
             for reply in come {
                 guard state.open > 0 else { throw RedisFailure("the server replied to nothing", mayHaveRun: true) }
                 replies.append(reply)

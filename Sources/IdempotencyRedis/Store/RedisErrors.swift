@@ -66,6 +66,11 @@ enum RedisErrors {
         case "WRONGTYPE": "Under a key of the store is something of another type; give the store a prefix of its own."
         case "MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN":
             "The server is part of a cluster; give the store a client that knows clusters."
+        case "ERR" where failure.message.contains("unknown command") || failure.message.contains("unknown subcommand"):
+            "A command that the store needs is renamed or forbidden there, or a proxy does not know it. It needs EVALSHA, EVAL, SCRIPT "
+                + "LOAD, INFO, GET, SET, DEL, PERSIST, SETRANGE, PUBLISH, SUBSCRIBE, SCAN and TIME."
+        case "ERR" where failure.message.contains("max number of clients"):
+            "The server has no free connection; raise maxclients, or use fewer connections."
         case "NOSCRIPT": "The server forgets scripts at once; look whether something flushes them all the time."
         default: nil
         }

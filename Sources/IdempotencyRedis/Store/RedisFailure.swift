@@ -14,16 +14,30 @@ public struct RedisFailure: Error, Hashable, Sendable {
 
     /// - Parameter reply: An error that the server has replied. Nothing was changed: a script writes with its last command.
     init(reply: String) {
-        let word = reply.prefix { $0 != " " }
-        // A right that is lacking inside the script: in the words of Redis 7.0, and of later ones.
-        let isACL =
-            reply.hasPrefix("ERR The user executing the script can't") || reply.hasPrefix("ERR ACL failure in script")
+        let said = Self.unwrapped(reply)
+        let word = said.prefix { $0 != " " }
+        // A right that is lacking inside the script: in the words of Redis up to 7.0, and of later ones.
+        let isACL = reply.contains("The user executing the script can't") || reply.contains("ACL failure in script")
         code =
             isACL
             ? "NOPERM" : word.allSatisfy { $0.isUppercase || $0 == "_" } ? String(word) : ""
         message = reply
         mayHaveRun = false
         isSafe = false
+    }
+
+    /// What a command inside the script was answered with, which Redis before 7.0 has behind words of its own: `ERR Error running
+    /// script (call to f_…): @user_script:24: @user_script: 24: -OOM command not allowed …`.
+    private static func unwrapped(_ reply: String) -> Substring {
+        guard reply.hasPrefix("ERR Error running script"), let end = reply.ranges(of: ": -").last?.upperBound else {
+            return reply[...]
+        }
+        return reply[end...]
+    }
+
+    /// Whether the server refuses writes because it is no primary any more.
+    static func isReadOnly(_ reply: RedisReply) -> Bool {
+        if case .error(let text) = reply { RedisFailure(reply: text).code == "READONLY" } else { false }
     }
 
     /// - Parameters:

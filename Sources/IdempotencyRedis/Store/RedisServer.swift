@@ -20,6 +20,8 @@ struct RedisServer: Sendable {
         }
         script = RedisScript(layout, digest: digest)
         replication = options.replicas.map { RedisReplication(client, $0) }
+        // What is forbidden shows now, and not at the first call.
+        _ = try await ask(.load, StoreProbe().key)
     }
 
     // MARK: The script
@@ -75,19 +77,28 @@ struct RedisServer: Sendable {
         return (names.compactMap { if case .bytes(let name) = $0 { name } else { nil } }, next)
     }
 
-    /// Makes sure that the server can be written to, and is still one that may be used.
+    /// Makes sure that the server may still be used, and that keys could be claimed: writes records and removes them.
     nonisolated(nonsending) func check() async throws {
         _ = try await Self.look(at: client, options)
-        // Where no record can be.
-        var write = RedisCommand("SET", "\(options.prefix):{00}:check", "", "PX", "1")
-        write.keys = 1..<2
-        _ = try await client.ask(write)
+        // In several buckets, which in a cluster are on several servers.
+        for _ in 0..<8 {
+            let probe = StoreProbe()
+            guard case .integer(let version) = try await ask(.write(probe.record, over: nil), probe.key) else {
+                continue
+            }
+            _ = try await ask(.remove(RecordVersion(rawValue: UInt64(bitPattern: version))), probe.key)
+        }
     }
 
     /// Returns what is unsafe about a server.
     private static func look(at client: any RedisClient, _ options: RedisStoreOptions) async throws -> [String] {
         guard let text = try await client.ask(RedisCommand("INFO")).text else { throw RedisErrors.unexpectedReply }
         let info = RedisServerInfo(text)
+        if info.isSentinel {
+            throw RedisErrors.unusable(
+                "This is a sentinel, which keeps no records; give the address of the primary that it watches."
+            )
+        }
         if info.isLoading { throw RedisErrors.error(for: RedisFailure(reply: "LOADING")) }
         if info.isReplica { throw RedisErrors.error(for: RedisFailure(reply: "READONLY")) }
         guard let version = info.version, version >= (6, 2) else {

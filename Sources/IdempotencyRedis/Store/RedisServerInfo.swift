@@ -22,6 +22,9 @@ struct RedisServerInfo {
 
     var isReplica: Bool { fields["role"] == "slave" }
 
+    /// Whether it only watches over servers.
+    var isSentinel: Bool { fields["redis_mode"] == "sentinel" }
+
     var isLoading: Bool { fields["loading"] == "1" && fields["async_loading"] != "1" }
 
     /// Why the server may lose what it has acknowledged, in sentences.

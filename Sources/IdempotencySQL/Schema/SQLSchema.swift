@@ -17,8 +17,8 @@
 /// | `awaited` | on PostgreSQL: whether another process waits for it |
 /// | `record` | the record |
 ///
-/// A second table of one row holds the schema's version and, on SQLite, the source of versions; on PostgreSQL that is a
-/// sequence.
+/// A second table of one row holds the schema's version and, on SQLite, the source of versions and a random number that tells
+/// one database from another; on PostgreSQL versions come from a sequence.
 @available(Idempotency 0.1, *)
 public struct SQLSchema: Sendable {
     /// The version of the schema that this release reads and writes.
@@ -103,12 +103,13 @@ public struct SQLSchema: Sendable {
             CREATE TABLE IF NOT EXISTS \(self.table.quoted("_meta")) (
                 id INTEGER PRIMARY KEY CHECK (id = 1),
                 schema_version INTEGER NOT NULL,
-                last_version INTEGER NOT NULL
+                last_version INTEGER NOT NULL,
+                database_number INTEGER NOT NULL
             )
             """,
             """
-            INSERT INTO \(self.table.quoted("_meta")) (id, schema_version, last_version)
-            VALUES (1, \(Self.version), 0) ON CONFLICT (id) DO NOTHING
+            INSERT INTO \(self.table.quoted("_meta")) (id, schema_version, last_version, database_number)
+            VALUES (1, \(Self.version), 0, random()) ON CONFLICT (id) DO NOTHING
             """,
         ]
     }

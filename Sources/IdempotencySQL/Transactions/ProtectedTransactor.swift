@@ -21,8 +21,18 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
                 value = try await handler(transaction, TransactionalExecution(run.execution, transaction, self))
             } catch {
                 // What a handler makes of a deadlock is no answer for good.
+                if !transaction.mayBeRepeated, run.isFinal(error) {
+                    switch await fail(error, transaction) {
+                    case .committed: throw RunIsOver(error)
+                    case .over(let error): throw RunIsOver(error)
+                    case .undone(let error):
+                        // What the failure was decided on is undone: it is decided again, or left to the next call.
+                        try await pause(after: tries, error, transaction)
+                        run.takeStepsAgain()
+                        continue
+                    }
+                }
                 let mayRepeat = transaction.mayBeRepeated && tries < settings.maximumTries
-                if !transaction.mayBeRepeated, run.isFinal(error) { throw await fail(error, transaction) }
                 await transaction.rollBack()
                 guard mayRepeat else { throw error }
                 try await run.pause(after: tries)
@@ -43,23 +53,46 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
         }
     }
 
-    /// Undoes what the handler did, and commits its failure instead.
-    private func fail(_ failure: any Error, _ transaction: SQLTransaction) async -> RunIsOver {
-        guard let session = try? await transaction.endIfBegun() else {
-            return await run.failWithoutTransaction(failure)
+    /// Undoes what the handler did, and commits its failure instead, together with the reads that it was decided on.
+    ///
+    /// Never without them: a read that the database takes back may have seen what never came to be.
+    private func fail(_ failure: any Error, _ transaction: SQLTransaction) async -> TransactionEnd {
+        do {
+            guard let session = try await transaction.endIfBegun() else {
+                return .over(await run.failWithoutTransaction(failure).error)
+            }
+            try await undo(session)
+            return await end(session, run.finish, { run.failure(failure) })
+        } catch {
+            return .undone(error)
         }
+    }
+
+    /// Undoes what was done in a session whose turn is taken, and leaves it open; ends both if that fails.
+    private func undo(_ session: any SQLSession) async throws {
         do {
             try await session.undo()
         } catch {
             await session.rollback()
             run.endTurn()
-            return await run.failWithoutTransaction(failure)
+            throw error
         }
-        switch await end(session, run.finish, { run.failure(failure) }) {
-        case .committed: return RunIsOver(failure)
-        case .over(let error): return RunIsOver(error)
-        // Without the transaction then: there is nothing left in it.
-        case .undone: return await run.failWithoutTransaction(failure)
+    }
+
+    /// Undoes what a step did that failed for good, and commits the reads that its failure was decided on.
+    ///
+    /// - Throws: What the database says if it does not commit them: then the failure is not known to be one.
+    private func commitReads(_ transaction: SQLTransaction) async throws {
+        guard let session = try await transaction.endIfBegun() else { return }
+        try await undo(session)
+        defer { run.endTurn() }
+        do {
+            try await session.commit()
+        } catch SQLCommitFailure.undone(let error) {
+            throw error
+        } catch SQLCommitFailure.unknown(let error) {
+            // Nothing was to be committed but reads.
+            throw error
         }
     }
 
@@ -77,6 +110,16 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
             do {
                 value = try await body(transaction)
             } catch {
+                if !transaction.mayBeRepeated, run.isFinal(error) {
+                    let failure = error
+                    do {
+                        try await commitReads(transaction)
+                    } catch {
+                        try await pause(after: tries, error, transaction)
+                        continue
+                    }
+                    throw failure
+                }
                 await transaction.rollBack()
                 guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
                 try await run.pause(after: tries)

@@ -5,7 +5,12 @@ internal import CSQLite
 @available(Idempotency 0.1, *)
 extension SQLiteConnection {
     /// Begins a transaction, with the write lock taken: so that it cannot fail later for want of it.
-    func beginEffects() throws(SQLiteFailure) {
+    ///
+    /// - Parameter span: How long another process's transaction is waited for; `nil`: the busy timeout.
+    func beginEffects(waiting span: Duration? = nil) throws(SQLiteFailure) {
+        let usual = patience.limit
+        defer { patience.limit = usual }
+        if let span { patience.limit = min(span, usual) }
         try run("BEGIN IMMEDIATE")
         try run("SAVEPOINT \(SQLiteAuthorizer.savepoint)")
     }

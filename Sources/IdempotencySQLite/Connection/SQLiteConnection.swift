@@ -5,22 +5,28 @@ internal import Idempotency
 /// A connection to a database file. To be used by one thread at a time; its owner sees to that.
 @available(Idempotency 0.1, *)
 final class SQLiteConnection {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
+    /// Whether the database is in a file.
+    let isFile: Bool
+    /// The write-ahead log that this connection writes; `nil`: it is not there yet.
+    var knownLog: SQLiteFileIdentity?
     private var statements: [ObjectIdentifier: (text: SQLiteText, statement: SQLiteStatement)] = [:]
     /// By their bytes: `String` calls some different texts equal, and they may name different tables.
     private var handlersStatements: [[UInt8]: SQLiteStatement] = [:]
     private let authorizer = SQLiteAuthorizer()
-    private let patience: SQLitePatience
+    let patience: SQLitePatience
     let timeLimit = SQLiteTimeLimit()
 
-    /// Opens a database, and makes it if it is not there.
+    /// Opens a database.
     ///
     /// - Parameters:
     ///   - path: The file; `:memory:` for a database that goes with the connection.
+    ///   - creates: Whether the file is made if it is not there.
     ///   - busyTimeout: How long a call waits for another process's transaction.
-    init(_ path: String, busyTimeout: Duration) throws(SQLiteFailure) {
+    init(_ path: String, creates: Bool, busyTimeout: Duration) throws(SQLiteFailure) {
         var handle: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let flags =
+            SQLITE_OPEN_READWRITE | (creates ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard code == SQLITE_OK, let handle else {
             // Even a failed opening leaves a handle, which holds the message.
@@ -29,6 +35,8 @@ final class SQLiteConnection {
             throw failure
         }
         self.handle = handle
+        // A database in memory has the empty name.
+        isFile = sqlite3_db_filename(handle, "main").map { $0.pointee != 0 } ?? false
         authorizer.install(on: handle)
         patience = SQLitePatience(busyTimeout)
         patience.install(on: handle)
@@ -40,22 +48,6 @@ final class SQLiteConnection {
         statements = [:]
         handlersStatements = [:]
         sqlite3_close_v2(handle)
-    }
-
-    /// Switches the database to a write-ahead log.
-    ///
-    /// While another process switches it, or recovers the log of a dead one, SQLite may refuse at once, without asking the busy
-    /// handler. The connection tries again until the busy timeout is over.
-    func useWriteAheadLog() throws(SQLiteFailure) {
-        let end = ContinuousClock.now + patience.limit
-        while true {
-            do throws(SQLiteFailure) {
-                return try run("PRAGMA journal_mode = WAL")
-            } catch {
-                guard error.primaryCode == SQLITE_BUSY, ContinuousClock.now < end else { throw error }
-                patience.pause()
-            }
-        }
     }
 
     /// How many rows the last statement changed.

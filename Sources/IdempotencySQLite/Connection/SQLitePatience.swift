@@ -18,7 +18,7 @@ internal import Musl
 @available(Idempotency 0.1, *)
 final class SQLitePatience {
     /// How long a call waits.
-    let limit: Duration
+    var limit: Duration
     private var deadline: ContinuousClock.Instant?
 
     /// - Parameter limit: How long a call waits.

@@ -17,6 +17,40 @@ enum SQLiteErrors {
         )
     }
 
+    static var tooManyTransactions: IdempotencyError {
+        IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "The handler's transaction waited for others for too long: SQLite runs one at a time. Nothing was changed; retry "
+                + "later, shorten the handlers, or use SQLiteTransactionalInterceptor."
+        )
+    }
+
+    static var handlerTooSlow: IdempotencyError {
+        IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "The handler kept the store's thread for longer than \(SQLiteIdempotencyStore.maximumTransactionTime), and its "
+                + "effects are undone. Let it do nothing but talk to the database."
+        )
+    }
+
+    private static func lost(_ loss: SQLiteFileLoss) -> IdempotencyError {
+        let what =
+            switch loss {
+            case .replaced: "The database's file was removed, renamed or replaced while it was open"
+            case .withoutLog: "The database's write-ahead log (-wal) was removed or replaced while it was open"
+            case .older: "The database's file was replaced by a copy that lacks what was acknowledged last"
+            }
+        return IdempotencyError(
+            code: .storeUnavailable,
+            message:
+                "\(what), and nothing is acknowledged in it. Put back the file together with its -wal, and this process goes on. "
+                + "To have another database in its place, in which keys may run again, restart every process that has it open.",
+            cause: loss
+        )
+    }
+
     static func newerSchema(_ version: Int64, _ known: Int) -> IdempotencyError {
         IdempotencyError(
             code: .unsupportedSchemaVersion,
@@ -28,6 +62,7 @@ enum SQLiteErrors {
 
     /// What SQLite's failure means, and what to do about it.
     static func error(for error: any Error) -> any Error {
+        if let loss = error as? SQLiteFileLoss { return lost(loss) }
         guard let failure = error as? SQLiteFailure else { return error }
         let (code, advice) = advice(for: failure)
         return IdempotencyError(

@@ -16,32 +16,63 @@ extension SQLiteIdempotencyStore: ListableIdempotencyStore {
         after cursor: RecordCursor?,
         limit: Int
     ) async throws -> RecordPage {
-        try await worker.use { [table] records, now in
+        var records: [ListedRecord] = []
+        var next = cursor
+        // In pieces: whoever waits for the same thread waits for one of them.
+        repeat {
+            let piece = try await list(query, after: next, atMost: min(max(1, limit) - records.count, Self.piece))
+            records += piece.records
+            next = piece.next
+        } while next != nil && records.count < limit
+        return RecordPage(records: records, next: next)
+    }
+
+    private func list(_ query: RecordQuery, after cursor: RecordCursor?, atMost limit: Int) async throws -> RecordPage {
+        let read = { @Sendable [table] (records: SQLiteRecords, now: Int64) throws -> RecordPage in
             let listing = try SQLListing(
                 query,
                 after: cursor,
-                limit: max(1, limit),
+                limit: limit,
                 table: table,
                 dialect: .sqlite,
                 now: "\(now)"
             )
             return try records.list(listing, now)
         }
+        if let reader = worker.reader { return try await reader.use(read) }
+        return try await worker.use(read)
     }
+
+    /// How many records are listed or taken away while others wait.
+    private static let piece = 256
 
     /// Takes away expired records, the earliest first.
     ///
     /// - Parameter limit: How many at most; at least 1.
     public nonisolated(nonsending) func purge(limit: Int) async throws -> Int {
-        try await worker.use { records, now in try records.purge(max(1, limit), now) }
+        let limit = max(1, limit)
+        var count = 0
+        while count < limit {
+            let piece = min(limit - count, Self.piece)
+            let gone = try await worker.use { records, now in try records.purge(piece, now) }
+            count += gone
+            if gone < piece { break }
+        }
+        return count
     }
 
-    /// Makes sure that the database can be written to.
+    /// Makes sure that a key could be claimed: writes a record and removes it.
+    ///
+    /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong; with
+    ///   ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made the table.
     public nonisolated(nonsending) func check() async throws {
-        try await worker.use { records, _ in
+        let schema = SQLSchema(table: table, dialect: .sqlite)
+        try await worker.use { records, now in
+            let version = try records.schemaVersion(schema)
+            guard version <= SQLSchema.version else { throw SQLiteErrors.newerSchema(version, SQLSchema.version) }
             try records.connection.run("BEGIN IMMEDIATE")
-            try records.setLastVersion(try records.lastVersion())
-            try records.connection.run("COMMIT")
+            try records.probe(now)
+            try records.connection.commitEffects()
         }
     }
 }

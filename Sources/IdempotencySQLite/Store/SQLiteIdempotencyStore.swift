@@ -1,6 +1,7 @@
 #if SQLite
 public import Idempotency
 public import IdempotencySQL
+internal import CSQLite
 import Synchronization
 
 /// Keeps records in a file of SQLite, which several processes of one machine may share.
@@ -67,19 +68,33 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         let subscribers = ChangeSubscribers()
         self.subscribers = subscribers
         self.table = table
+        let open = { @Sendable (creates: Bool) throws -> SQLiteRecords in
+            let connection = try SQLiteConnection(path, creates: creates, busyTimeout: busyTimeout)
+            try connection.useWriteAheadLog(flushes: durability == .powerLoss)
+            return SQLiteRecords(connection, SQLiteStatements(table))
+        }
+        let continuity = SQLiteContinuity()
+        let again = { @Sendable () throws -> SQLiteRecords in
+            let records: SQLiteRecords
+            do {
+                records = try open(false)
+            } catch let failure as SQLiteFailure where failure.primaryCode == SQLITE_CANTOPEN {
+                throw SQLiteFileLoss.replaced
+            }
+            try continuity.assure(records)
+            return records
+        }
+        let isFile = path != ":memory:"
         worker = SQLiteWorker(
+            reader: isFile ? SQLiteReader(clock: clock, open: again) : nil,
+            continuity: continuity,
             clock: clock,
             onChange: { subscribers.wake($0) },
             onForeignChange: { subscribers.wakeAll() },
             isAwaited: { !subscribers.isEmpty }
         )
         do {
-            try await worker.open(isFile: path != ":memory:") {
-                let connection = try SQLiteConnection(path, busyTimeout: busyTimeout)
-                try connection.useWriteAheadLog()
-                try connection.run("PRAGMA synchronous = \(durability == .powerLoss ? "FULL" : "NORMAL")")
-                return SQLiteRecords(connection, SQLiteStatements(table))
-            }
+            try await worker.open({ try open(true) }, again: isFile ? again : nil)
         } catch {
             throw SQLiteErrors.error(for: error)
         }
@@ -108,6 +123,9 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
 
     /// How many calls wait: for tests.
     package var waitingCalls: Int { worker.waitingCalls }
+
+    /// How much else waits for the store's thread: for tests.
+    package var waitingItems: Int { worker.waitingItems }
 
     /// Lets the file grow no further, as a full disk does: for tests.
     package func limitPages(to count: Int) async throws {

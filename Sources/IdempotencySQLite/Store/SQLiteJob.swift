@@ -33,14 +33,11 @@ final class SQLiteJob: Sendable {
         self.caller = caller
     }
 
-    /// A handler, a finish or a renewal: a lease may be running out meanwhile.
-    var isUrgent: Bool {
-        switch request {
-        case .write(let write): write.expected != nil
-        case .effects: true
-        case .load: false
-        }
-    }
+    /// A finish or a renewal: a lease may be running out meanwhile.
+    var isUrgent: Bool { if case .write(let write) = request { write.expected != nil } else { false } }
+
+    /// A handler that runs on the worker's thread.
+    var isHandler: Bool { if case .effects = request { true } else { false } }
 
     /// A write where nothing is to be.
     var isClaim: Bool { if case .write(let write) = request { write.expected == nil } else { false } }

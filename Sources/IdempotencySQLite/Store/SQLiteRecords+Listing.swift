@@ -35,6 +35,14 @@ extension SQLiteRecords {
         return ListedRecord(key: try IdempotencyKey(scope: scope, value: value), stored: stored, age: age)
     }
 
+    /// Writes a record of some pages and removes it, within a transaction that holds the write lock.
+    func probe(_ now: Int64) throws(SQLiteFailure) {
+        let probe = StoreProbe()
+        let write = Write(key: probe.key, expected: nil, change: .write(probe.record))
+        guard let version = try makeInTransaction(write, now) else { return }
+        _ = try makeInTransaction(Write(key: probe.key, expected: version, change: .remove), now)
+    }
+
     /// The version of the schema that the tables have.
     func schemaVersion(_ schema: SQLSchema) throws(SQLiteFailure) -> Int64 {
         let select = try connection.statement(once: "SELECT schema_version FROM \(schema.metaTable)")

@@ -44,6 +44,47 @@ struct SQLiteRecords {
         )
     }
 
+    /// Answers what needs no write: loads, and claims of keys that are taken.
+    ///
+    /// - Parameter looksFirst: Whether claims are looked at.
+    /// - Returns: The answers, which are not told yet, and the jobs that need more.
+    func read(
+        _ jobs: [SQLiteJob],
+        looksFirst: Bool,
+        _ clock: () -> Int64
+    ) -> (answers: [(SQLiteJob, Result<SQLiteJob.Answer, any Error>)], rest: [SQLiteJob]) {
+        func isRead(_ job: SQLiteJob) -> Bool {
+            if case .load = job.request { true } else { looksFirst && job.isClaim }
+        }
+        let reads = jobs.count(where: isRead)
+        if reads == 0 { return ([], jobs) }
+        var rest: [SQLiteJob] = []
+        var answers: [(SQLiteJob, Result<SQLiteJob.Answer, any Error>)] = []
+        // One look at the database for all: to begin a transaction costs more than to find a row.
+        if reads > 1 { try? connection.run("BEGIN") }
+        let now = clock()
+        for job in jobs {
+            do {
+                switch job.request {
+                case .load(let key):
+                    answers.append((job, .success(.loaded(try find(key, now)))))
+                case .write(let write) where isRead(job):
+                    if let found = try find(write.key, now) {
+                        answers.append((job, .success(.changed(.conflict(found)))))
+                    } else {
+                        rest.append(job)
+                    }
+                case .write, .effects:
+                    rest.append(job)
+                }
+            } catch {
+                answers.append((job, .failure(SQLiteErrors.error(for: error))))
+            }
+        }
+        if reads > 1 { try? connection.run("COMMIT") }
+        return (answers, rest)
+    }
+
     /// Makes a change if the version that is there is the one expected. Within a transaction that holds the write lock.
     ///
     /// - Returns: Whether it was made.
@@ -145,6 +186,13 @@ struct SQLiteRecords {
         let select = try connection.statement(sql.lastVersion)
         defer { select.reset() }
         return try select.step() ? select.integer(0) : 0
+    }
+
+    /// Tells this database from others; `nil`: it has no tables yet.
+    func databaseNumber() throws(SQLiteFailure) -> Int64? {
+        let select = try connection.statement(sql.databaseNumber)
+        defer { select.reset() }
+        return try select.step() ? select.integer(0) : nil
     }
 
     func setLastVersion(_ version: Int64) throws(SQLiteFailure) {

@@ -10,6 +10,7 @@ struct SQLiteStatements: Sendable {
     let remove: SQLiteText
     let lastVersion: SQLiteText
     let setLastVersion: SQLiteText
+    let databaseNumber: SQLiteText
     let purge: SQLiteText
     /// Grows when another connection commits a change.
     let contentNumber = SQLiteText("PRAGMA data_version")
@@ -42,6 +43,7 @@ struct SQLiteStatements: Sendable {
         )
         remove = SQLiteText("DELETE FROM \(records) WHERE scope = ?1 AND key = ?2 AND version = ?3 AND expires_at > ?4")
         lastVersion = SQLiteText("SELECT last_version FROM \(meta)")
+        databaseNumber = SQLiteText("SELECT database_number FROM \(meta)")
         setLastVersion = SQLiteText("UPDATE \(meta) SET last_version = ?1")
         func expired(_ part: String) -> String {
             "SELECT scope, key, expires_at FROM \(records) WHERE \(part) AND expires_at <= ?1"

@@ -6,25 +6,37 @@ import Synchronization
 
 /// Does on a thread of its own what many callers ask of a database, and commits together what waits together: one flush of
 /// the disk serves all of them.
+///
+/// The thread goes round: first the writes of runs that hold a lease, then other calls, then the handlers that run on this
+/// thread, for a short time; all of them in one transaction. After that one thing that may take longer has its turn: a
+/// handler's session, an operator's errand. So whoever renews a lease waits for one such thing at most, however many there are.
 @available(Idempotency 0.1, *)
 final class SQLiteWorker: Sendable {
     private struct State {
-        /// Finishes and renewals go first: a lease may be running out meanwhile.
+        /// Finishes and renewals: a lease may be running out meanwhile.
         var urgent: [SQLiteJob] = []
         var others: [SQLiteJob] = []
+        /// Handlers that run on the thread.
+        var handlers: [SQLiteJob] = []
+        /// What needs the thread for itself.
+        var slow = SQLiteSlowQueue()
+        /// Whether a slow item has the thread.
+        var isOccupied = false
         var isAtWork = false
         /// Whether most keys that were to be claimed lately were there already.
         var looksFirst = false
         var isClosed = false
         var isWatching = false
 
-        var waiting: Int { urgent.count + others.count }
+        var waiting: Int { urgent.count + others.count + handlers.count }
     }
 
     /// How many calls may wait. More are refused, rather than kept for longer than their callers are there.
     static let capacity = 100_000
     /// How many calls share a transaction.
     static let batchSize = 256
+    /// How many of them are not renewals or finishes, if so many wait: those must not keep the others out for good.
+    private static let reserved = 64
 
     let queue = DispatchQueue(label: "idempotency.sqlite", qos: .userInitiated)
     private let state = Mutex(State())
@@ -32,11 +44,14 @@ final class SQLiteWorker: Sendable {
     let onChange: @Sendable ([IdempotencyKey]) -> Void
     private let onForeignChange: @Sendable () -> Void
     private let isAwaited: @Sendable () -> Bool
+    /// Answers calls that write nothing; `nil` for a database in memory, which has one connection.
+    let reader: SQLiteReader?
+    let continuity: SQLiteContinuity
     /// Only ever touched on the queue, which runs one block at a time; that is why it may be shared.
     nonisolated(unsafe) var records: SQLiteRecords?
     nonisolated(unsafe) private(set) var reopen: (@Sendable () throws -> SQLiteRecords)?
 
-    /// The database, opened again if that has failed when it had to be. On the queue.
+    /// The database, opened again if it had to be given up. On the queue.
     func opened() throws -> SQLiteRecords {
         if let records { return records }
         guard let reopen else { throw SQLiteErrors.closed }
@@ -50,17 +65,51 @@ final class SQLiteWorker: Sendable {
         if let reopen { records = try? reopen() }
     }
 
+    /// Gives up a connection whose file is lost. The next call opens what is there then. On the queue.
+    func abandonFile(_ loss: SQLiteFileLoss) {
+        guard reopen != nil, let connection = records?.connection else { return }
+        connection.rollBack()
+        func abandon() {
+            // Until the log is saved, the connection stays: each call finds again that it is lost, and tries to save it.
+            if loss == .withoutLog, !connection.saveLog() { return }
+            connection.keepLog()
+            records = nil
+        }
+        // A connection that is made meanwhile would share this one's index, and make a log that has nothing of what that names.
+        if let reader { reader.letGo(during: abandon) } else { abandon() }
+    }
+
+    /// Undoes what an error has left, and returns what is behind it: the error that a lost file shows first says little. On the
+    /// queue.
+    func endUse(_ error: any Error) -> any Error {
+        guard let connection = records?.connection else { return error }
+        connection.rollBack()
+        do {
+            try connection.assureFile()
+            return error
+        } catch {
+            abandonFile(error)
+            return error
+        }
+    }
+
     /// - Parameters:
+    ///   - reader: Answers calls that write nothing; `nil`: this thread does.
+    ///   - continuity: Knows which database it is.
     ///   - clock: The time in microseconds since 1970.
     ///   - onChange: Told of the keys that a transaction changed, once it is committed.
     ///   - onForeignChange: Called when another process may have changed something.
     ///   - isAwaited: Whether anybody waits for a change.
     init(
+        reader: SQLiteReader?,
+        continuity: SQLiteContinuity,
         clock: @escaping @Sendable () -> Int64,
         onChange: @escaping @Sendable ([IdempotencyKey]) -> Void,
         onForeignChange: @escaping @Sendable () -> Void,
         isAwaited: @escaping @Sendable () -> Bool
     ) {
+        self.reader = reader
+        self.continuity = continuity
         self.clock = clock
         self.onChange = onChange
         self.onForeignChange = onForeignChange
@@ -69,11 +118,16 @@ final class SQLiteWorker: Sendable {
 
     /// Opens the database.
     ///
-    /// - Parameter isFile: Whether it can be opened again.
-    func open(isFile: Bool, _ make: @escaping @Sendable () throws -> SQLiteRecords) async throws {
+    /// - Parameters:
+    ///   - first: Opens it, and makes the file if it is not there.
+    ///   - again: Opens the file that is there; `nil`: there is none, and it cannot be opened again.
+    func open(
+        _ first: @escaping @Sendable () throws -> SQLiteRecords,
+        again: (@Sendable () throws -> SQLiteRecords)?
+    ) async throws {
         try await onQueue {
-            self.records = try make()
-            if isFile { self.reopen = make }
+            self.records = try first()
+            self.reopen = again
         }
     }
 
@@ -83,11 +137,26 @@ final class SQLiteWorker: Sendable {
     }
 
     private func add(_ job: SQLiteJob) {
+        if let reader {
+            if case .load = job.request { return reader.answer(job) { $0.answer(.failure(SQLiteErrors.closed)) } }
+            // While something else has the thread, a claim of a key that is taken need not wait for it.
+            if job.isClaim, state.withLock({ $0.isOccupied }) { return reader.answer(job) { self.enqueue($0) } }
+        }
+        enqueue(job)
+    }
+
+    private func enqueue(_ job: SQLiteJob) {
         var starts = false
         let refusal = state.withLock { state -> (any Error)? in
             if state.isClosed { return SQLiteErrors.closed }
             guard state.waiting < Self.capacity else { return SQLiteErrors.tooManyCalls }
-            if job.isUrgent { state.urgent.append(job) } else { state.others.append(job) }
+            if job.isHandler {
+                state.handlers.append(job)
+            } else if job.isUrgent {
+                state.urgent.append(job)
+            } else {
+                state.others.append(job)
+            }
             starts = !state.isAtWork
             state.isAtWork = true
             return nil
@@ -96,22 +165,49 @@ final class SQLiteWorker: Sendable {
         if starts { queue.async { self.work() } }
     }
 
-    /// Does something else with the database, between two transactions.
+    /// Gives the thread to something slow when it has its turn.
+    func enqueue(_ item: SQLiteSlowItem) {
+        let (isClosed, starts) = state.withLock { state in
+            if state.isClosed { return (true, false) }
+            state.slow.append(item)
+            defer { state.isAtWork = true }
+            return (false, !state.isAtWork)
+        }
+        if isClosed { item.refuse(SQLiteErrors.closed) }
+        if starts { queue.async { self.work() } }
+    }
+
+    /// Does something else with the database, between two transactions. Keep it short: renewals wait for it.
     func use<Value: Sendable>(_ body: @escaping @Sendable (SQLiteRecords, _ now: Int64) throws -> Value) async throws
         -> Value
     {
-        try await onQueue {
-            do {
-                return try body(try self.opened(), self.clock())
-            } catch {
-                self.records?.connection.rollBack()
-                throw SQLiteErrors.error(for: error)
-            }
-        }
+        let answer = OneShot<Result<Value, any Error>>()
+        enqueue(
+            .errand(
+                SQLiteSlowItem.Errand {
+                    let result = Result {
+                        do {
+                            let value = try body(try self.opened(), self.clock())
+                            try self.records?.connection.assureFile()
+                            return value
+                        } catch {
+                            throw SQLiteErrors.error(for: self.endUse(error))
+                        }
+                    }
+                    answer.fire(result)
+                } refuse: { error in
+                    answer.fire(.failure(error))
+                }
+            )
+        )
+        return try await answer.value().get()
     }
 
     /// How many calls wait.
     var waitingCalls: Int { state.withLock { $0.waiting } }
+
+    /// How much else waits for the thread.
+    var waitingItems: Int { state.withLock { $0.slow.count } }
 
     /// Looks, for as long as somebody waits for a change, whether another process has committed one.
     func watchOtherProcesses() {
@@ -122,9 +218,14 @@ final class SQLiteWorker: Sendable {
         if starts { queue.async { self.watch(since: nil) } }
     }
 
-    /// Does what waits, and closes the database.
+    /// Does what waits, and closes the database. What is slow and has not begun is refused.
     func close() async {
-        state.withLock { $0.isClosed = true }
+        let refused = state.withLock { state in
+            state.isClosed = true
+            return state.slow.removeAll()
+        }
+        for item in refused { item.refuse(SQLiteErrors.closed) }
+        await reader?.close()
         try? await onQueue {
             while self.workOnce() {}
             self.records = nil
@@ -155,15 +256,28 @@ final class SQLiteWorker: Sendable {
         queue.asyncAfter(deadline: .now() + .milliseconds(10)) { self.watch(since: number ?? seen) }
     }
 
-    /// Does a batch of what waits, and then lets others have their turn.
+    /// Goes round once, and then lets others have their turn.
     private func work() {
         if workOnce() { queue.async { self.work() } }
     }
 
-    /// Does a batch of what waits. `false`: nothing does.
+    /// Does a batch of what waits, and something slow. `false`: nothing waits any more.
     private func workOnce() -> Bool {
-        let (batch, looksFirst) = take()
-        if batch.isEmpty { return false }
+        let (batch, looksFirst) = takeBatch()
+        if !batch.isEmpty { work(batch, looksFirst) }
+        let (item, late, isIdle) = takeSlow()
+        for item in late { item.refuse(SQLiteErrors.tooManyTransactions) }
+        guard let item else { return !isIdle }
+        defer { state.withLock { $0.isOccupied = false } }
+        switch item {
+        case .errand(let errand): errand.run()
+        case .session(let session): if serve(session) == .again { state.withLock { $0.slow.putBack(item) } }
+        case .handler(let job): work([job], false)
+        }
+        return true
+    }
+
+    private func work(_ batch: [SQLiteJob], _ looksFirst: Bool) {
         do {
             let records = try opened()
             let rest = read(batch, records, looksFirst: looksFirst)
@@ -174,26 +288,50 @@ final class SQLiteWorker: Sendable {
             let failure = SQLiteErrors.error(for: error)
             for job in batch { job.answer(.failure(failure)) }
         }
-        return true
     }
 
-    private func take() -> ([SQLiteJob], looksFirst: Bool) {
+    private func takeBatch() -> ([SQLiteJob], looksFirst: Bool) {
         state.withLock { state in
             var batch: [SQLiteJob]
             if state.waiting <= Self.batchSize {
-                batch = state.urgent + state.others
+                batch = state.urgent + state.others + state.handlers
                 state.urgent.removeAll(keepingCapacity: true)
                 state.others.removeAll(keepingCapacity: true)
+                state.handlers.removeAll(keepingCapacity: true)
             } else {
-                batch = Array(state.urgent.prefix(Self.batchSize))
-                state.urgent.removeFirst(batch.count)
-                let more = state.others.prefix(Self.batchSize - batch.count)
-                batch += more
-                state.others.removeFirst(more.count)
+                let reserved = min(Self.reserved, state.others.count + state.handlers.count)
+                batch = Self.remove(Self.batchSize - reserved, from: &state.urgent)
+                batch += Self.remove(Self.batchSize - batch.count, from: &state.others)
+                batch += Self.remove(Self.batchSize - batch.count, from: &state.handlers)
             }
-            if batch.isEmpty { state.isAtWork = false }
             return (batch, state.looksFirst)
         }
     }
+
+    private static func remove(_ count: Int, from jobs: inout [SQLiteJob]) -> [SQLiteJob] {
+        let removed = Array(jobs.prefix(count))
+        jobs.removeFirst(removed.count)
+        return removed
+    }
+
+    /// What has its turn after a batch, what has waited for too long, and whether the thread has nothing to do.
+    private func takeSlow() -> (SQLiteSlowItem?, late: [SQLiteSlowItem], isIdle: Bool) {
+        state.withLock { state in
+            let late = state.slow.removeLate(.now())
+            let item = state.slow.next()
+            state.isOccupied = item != nil
+            state.isAtWork = item != nil || state.waiting > 0
+            return (item, late, !state.isAtWork)
+        }
+    }
+
+    /// Handlers that had no time left in their batch go first in the next one.
+    func putBack(handlers: ArraySlice<SQLiteJob>) {
+        if handlers.isEmpty { return }
+        state.withLock { $0.handlers.insert(contentsOf: handlers, at: 0) }
+    }
+
+    /// A handler that may have spoiled its batch runs in a transaction of its own, when it has its turn.
+    func runAlone(_ job: SQLiteJob) { state.withLock { $0.slow.append(.handler(job)) } }
 }
 #endif

@@ -16,19 +16,23 @@ final class SQLiteSession: SQLSession {
     private let state = Mutex(State())
     private let clock: @Sendable () -> Int64
     private let resolve: @Sendable (IdempotencyKey, RecordVersion) throws -> Bool
+    private let continuity: SQLiteContinuity
     private let onChange: @Sendable ([IdempotencyKey]) -> Void
 
     /// - Parameters:
     ///   - mailbox: Where the worker's thread waits for what is to be done.
     ///   - clock: The time in microseconds since 1970.
+    ///   - continuity: Learns what was committed.
     ///   - resolve: Finds out, on the worker's thread, whether a commit that failed has put a version there after all.
     ///   - onChange: Told of the keys that were changed, once that is committed.
     init(
         mailbox: SQLiteMailbox,
         clock: @escaping @Sendable () -> Int64,
         resolve: @escaping @Sendable (IdempotencyKey, RecordVersion) throws -> Bool,
+        continuity: SQLiteContinuity,
         onChange: @escaping @Sendable ([IdempotencyKey]) -> Void
     ) {
+        self.continuity = continuity
         self.mailbox = mailbox
         self.clock = clock
         self.resolve = resolve
@@ -76,6 +80,9 @@ final class SQLiteSession: SQLSession {
         try await end { records in
             do {
                 try records.connection.commitEffects()
+                try records.connection.assureFile()
+            } catch let loss as SQLiteFileLoss {
+                throw SQLCommitFailure.unknown(SQLiteErrors.error(for: loss))
             } catch {
                 records.connection.rollBack()
                 throw SQLCommitFailure.undone(SQLiteErrors.error(for: error))
@@ -111,6 +118,11 @@ final class SQLiteSession: SQLSession {
         do {
             version = try records.makeInTransaction(write, clock())
             if version == nil { records.connection.rollBack() } else { try records.connection.commitEffects() }
+            // A commit to a file that nobody else has is none.
+            if let version {
+                try records.connection.assureFile()
+                continuity.note(version, in: records)
+            }
             return version
         } catch let failure {
             if records.connection.isInTransaction {

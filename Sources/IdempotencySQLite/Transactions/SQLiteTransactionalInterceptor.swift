@@ -153,10 +153,9 @@ public struct SQLiteTransactionalInterceptor: Sendable {
             }
         case .over(let error): throw RunIsOver(error)
         case .undone(let error):
-            // What the handler threw says more than what the database said then.
-            guard case .failure(let failure)? = outcome.result else { throw error }
-            // Without the transaction then: there is nothing left in it.
-            if run.isFinal(failure) { throw await run.failWithoutTransaction(failure) }
+            // A failure for good was decided on what is undone now, another handler's effects in the same transaction among it:
+            // it is left to the next call to decide. What the handler threw otherwise says more than the database.
+            guard case .failure(let failure)? = outcome.result, !run.isFinal(failure) else { throw error }
             throw failure
         }
     }

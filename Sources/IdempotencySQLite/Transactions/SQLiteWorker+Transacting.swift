@@ -1,4 +1,5 @@
 #if SQLite
+internal import CSQLite
 internal import Dispatch
 internal import Idempotency
 internal import IdempotencySQL
@@ -39,47 +40,75 @@ extension SQLiteWorker {
 
     // MARK: Handlers that run elsewhere
 
-    /// Keeps the queue for a handler's transaction, until that is ended or its time is over.
-    func openSession(for limit: Duration) async throws -> SQLiteSession {
+    /// Whether a session has begun and ended, or has to wait for another process.
+    enum Serving {
+        case done
+        case again
+    }
+
+    /// Waits for the thread, and keeps it for a handler's transaction until that is ended or its time is over.
+    ///
+    /// - Parameters:
+    ///   - limit: How long the transaction may stay open.
+    ///   - patience: How long it may wait for its turn.
+    func openSession(for limit: Duration, waiting patience: Duration) async throws -> SQLiteSession {
         let mailbox = SQLiteMailbox()
         let session = SQLiteSession(
             mailbox: mailbox,
             clock: clock,
             resolve: { key, version in try self.isThere(key, version) },
+            continuity: continuity,
             onChange: onChange
         )
-        let begun = OneShot<Result<Void, any Error>>()
-        queue.async {
-            let records: SQLiteRecords
-            let deadline: DispatchTime
-            do {
-                records = try self.opened()
-                try records.connection.beginEffects()
-                deadline = DispatchTime.now() + .nanoseconds(Int(limit.nanoseconds))
-                records.connection.limitHandlersStatements(until: deadline)
-                begun.fire(.success(()))
-            } catch {
-                self.records?.connection.rollBack()
-                return _ = begun.fire(.failure(SQLiteErrors.error(for: error)))
-            }
-            defer { records.connection.limitHandlersStatements(until: nil) }
-            while !session.isOver, let letter = mailbox.next(until: deadline) { letter(records) }
-            let unread = mailbox.close()
-            // Not those of a handler that takes too long: they are answered when there is nothing left to be done.
-            self.records?.connection.rollBack()
-            for letter in unread { letter(records) }
+        let pending = SQLitePendingSession(session, mailbox, limit: limit, patience: patience)
+        enqueue(.session(pending))
+        try await withTaskCancellationHandler {
+            try await pending.begun.value().get()
+        } onCancel: {
+            pending.begun.fire(.failure(CancellationError()))
         }
-        try await begun.value().get()
         return session
+    }
+
+    /// Serves a handler's transaction. On the queue.
+    func serve(_ pending: SQLitePendingSession) -> Serving {
+        let records: SQLiteRecords
+        let deadline: DispatchTime
+        do {
+            records = try opened()
+            // Not for long: a renewal of this process may have arrived, and is to have the lock first.
+            try records.connection.beginEffects(waiting: .milliseconds(20))
+            try records.connection.assureFile()
+            deadline = DispatchTime.now() + .nanoseconds(Int(clamping: pending.limit.nanoseconds))
+            records.connection.limitHandlersStatements(until: deadline)
+        } catch let failure as SQLiteFailure where failure.primaryCode == SQLITE_BUSY {
+            return .again
+        } catch {
+            pending.begun.fire(.failure(SQLiteErrors.error(for: endUse(error))))
+            return .done
+        }
+        defer { records.connection.limitHandlersStatements(until: nil) }
+        // Its handler may have gone meanwhile.
+        if pending.begun.fire(.success(())) {
+            while !pending.session.isOver, let letter = pending.mailbox.next(until: deadline) { letter(records) }
+        }
+        let unread = pending.mailbox.close()
+        // Not those of a handler that takes too long: they are answered when there is nothing left to be done.
+        self.records?.connection.rollBack()
+        for letter in unread { letter(records) }
+        return .done
     }
 
     /// Whether a version of a record is there, asked through a new connection: the old one may have lost track of the file.
     private func isThere(_ key: IdempotencyKey, _ version: RecordVersion) throws -> Bool {
-        guard let reopen else { return false }
-        records = nil
-        let reopened = try reopen()
-        records = reopened
-        return try reopened.find(key, clock())?.version == version
+        guard reopen != nil else { return false }
+        do {
+            try records?.connection.assureFile()
+            records = nil
+        } catch {
+            abandonFile(error)
+        }
+        return try opened().find(key, clock())?.version == version
     }
 }
 #endif

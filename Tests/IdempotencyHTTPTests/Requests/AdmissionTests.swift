@@ -239,7 +239,7 @@ struct AdmissionTests {
         let service = try Service()
         let paths = [
             "/payments/a", "/payments/A", "/payments/a%2Fb", "/payments/a/b", "/payments/%", "/payments/%2",
-            "/payments/%+1",
+            "/payments/%+1", "/payments/%2e%2ex", "/payments/...", "/payments/%252F",
         ]
         for path in paths {
             #expect(try await service.send(key: "k", target: path, route: "/payments/{id}").status == 201, "\(path)")
@@ -247,6 +247,25 @@ struct AdmissionTests {
         // `%61` is an `a`, needlessly encoded (RFC 3986, section 2.3).
         #expect(try await service.send(key: "k", target: "/payments/%61", route: "/payments/{id}").status == 422)
         #expect(service.runs == paths.count)
+    }
+
+    @Test(
+        "Whatever makes two paths equivalent (RFC 3986, section 6.2.2), one key on both is one operation: 422, and never a second run",
+        arguments: [
+            ("/items/a%2Fb/refunds", "/items/a%2fb/refunds"), ("/items/%C3%A9/refunds", "/items/%c3%A9/refunds"),
+            ("/items/a%3Ab/refunds", "/items/%61%3ab/refunds"), ("/items/a/refunds", "/items/./a/refunds"),
+            ("/items/a/refunds", "/items/b/../a/refunds"), ("/items/a/refunds", "/items/b/%2e%2E/a/%2e/refunds"),
+            ("/items/a/refunds", "/../items//a/refunds/"),
+        ]
+    )
+    func equivalentPaths(_ first: String, _ second: String) async throws {
+        let service = try Service()
+        func send(_ path: String) async throws -> Int {
+            try await service.send(key: "k", target: path, route: "/items/{id}/refunds").status
+        }
+        #expect(try await send(first) == 201)
+        #expect(try await send(second) == 422)
+        #expect(service.runs == 1)
     }
 
     @Test("However long a route is, each principal has its keys", arguments: [57, 58, 100, 173, 174, 200, 255, 5000])

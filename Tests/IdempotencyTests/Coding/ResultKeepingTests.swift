@@ -84,7 +84,7 @@ struct ResultKeepingTests {
 
     @Test(
         "A tombstone is resultNotKept for every type, and says why",
-        arguments: [StoredValue.Omission.tooLarge, .notEncodable]
+        arguments: [StoredValue.Omission.tooLarge, .notEncodable, .storeWasAway]
     )
     func tombstones(_ omission: StoredValue.Omission) {
         let stored = StoredValue.omitted(omission)
@@ -93,7 +93,12 @@ struct ResultKeepingTests {
         expectCode(.resultNotKept, Int?.self, stored)
         let error = #expect(throws: IdempotencyError.self) { try ResultKeeping.restoreVoid(from: stored) }
         #expect(error?.code == .resultNotKept)
-        let advice = omission == .tooLarge ? "raise `maximumResultSize`" : "mend the type's encoding"
+        let advice =
+            switch omission {
+            case .tooLarge: "raise `maximumResultSize`"
+            case .notEncodable: "mend the type's encoding"
+            case .storeWasAway: "while the store was away"
+            }
         #expect(error?.message.contains(advice) == true)
     }
 

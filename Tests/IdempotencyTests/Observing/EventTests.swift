@@ -116,9 +116,10 @@ struct EventTests {
             _ = try await task.value
             return node.log
         },
-        Situation(kind: .unsaved, state: .inProgress, attempt: 1, duration: 2, code: .brokenStore) {
+        Situation(kind: .unsaved, state: .inProgress, attempt: 1, duration: 2, code: .unsupportedRecordVersion) {
             let node = Node()
-            node.store.disturb(write: 2, .answer(.stored(RecordVersion(rawValue: 1))))
+            let newer = IdempotencyError(code: .unsupportedRecordVersion, message: "A newer release wrote the record.")
+            node.store.disturb(write: 2, .fail(newer))
             try? await run(node)
             return node.log
         },

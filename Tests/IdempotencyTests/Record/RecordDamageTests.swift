@@ -143,7 +143,7 @@ struct RecordDamageTests {
             ("its reason is unknown", header(3) + [2, 4] + none),
             ("the kind of a value is unknown", header(2) + [4] + none),
             ("the reason why a value is not kept is unknown", header(2) + [3, 0] + none),
-            ("the reason why a value is not kept is unknown", header(2) + [3, 3] + none),
+            ("the reason why a value is not kept is unknown", header(2) + [3, 4] + none),
             ("a name in it is not UTF-8", header(3) + [1, 0, 2, 0xC3, 0x28, 0] + none),
             ("a span of it is negative", negativeLease + [0] + none),
             ("a span of it is negative", negativeRetention + [0] + none),

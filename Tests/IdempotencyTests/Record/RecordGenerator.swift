@@ -52,12 +52,13 @@ struct RecordGenerator {
     }
 
     private mutating func value() -> StoredValue {
-        switch number(0...4) {
+        switch number(0...5) {
         case 0: .void
         case 1: .bytes(bytes(atMost: 300))
         case 2: .encoded(bytes(atMost: 300))
         case 3: .omitted(.tooLarge)
-        default: .omitted(.notEncodable)
+        case 4: .omitted(.notEncodable)
+        default: .omitted(.storeWasAway)
         }
     }
 

@@ -37,6 +37,10 @@ final class FaultyStore: IdempotencyStore {
         /// Faults for calls made while the calling task is cancelled.
         var failsWhenCancelled = false
         var losesRenewals = false
+        /// Reads are answered, and writes are refused, as on a server that has become read-only or has no room.
+        var refusesWrites = false
+        /// Writes are made, and nothing is answered.
+        var losesReplies = false
         var watchers: [(writes: Int, continuation: UnsafeContinuation<Void, Never>)] = []
         var loadWatchers: [(loads: Int, continuation: UnsafeContinuation<Void, Never>)] = []
     }
@@ -57,8 +61,16 @@ final class FaultyStore: IdempotencyStore {
         state.withLock { state in
             state.isDead = false
             state.losesRenewals = false
+            state.refusesWrites = false
+            state.losesReplies = false
         }
     }
+
+    /// From now on the store can be read, and refuses every write.
+    func refuseWrites() { state.withLock { $0.refusesWrites = true } }
+
+    /// From now on writes arrive, and no reply comes back.
+    func loseReplies() { state.withLock { $0.losesReplies = true } }
 
     func failWhenCancelled() { state.withLock { $0.failsWhenCancelled = true } }
 
@@ -103,7 +115,7 @@ final class FaultyStore: IdempotencyStore {
             let loads = state.loads
             let told = state.loadWatchers.filter { $0.loads <= loads }.map(\.continuation)
             state.loadWatchers.removeAll { $0.loads <= loads }
-            return (state.isDead, state.loadFaults[loads], told)
+            return (state.isDead || state.losesReplies, state.loadFaults[loads], told)
         }
         for continuation in told { continuation.resume() }
         if isDead { throw Down() }
@@ -125,7 +137,7 @@ final class FaultyStore: IdempotencyStore {
         expecting expected: RecordVersion?,
         _ change: RecordChange
     ) async throws -> CheckAndSetResult {
-        let (isLost, fault, failsWhenCancelled, told) = state.withLock { state in
+        let (isLost, fault, failsWhenCancelled, losesReply, told) = state.withLock { state in
             state.writes += 1
             var isRenewal = false
             if case .write(let record) = change {
@@ -135,8 +147,9 @@ final class FaultyStore: IdempotencyStore {
             let writes = state.writes
             let told = state.watchers.filter { $0.writes <= writes }.map(\.continuation)
             state.watchers.removeAll { $0.writes <= writes }
-            let isLost = state.isDead || state.losesRenewals && isRenewal
-            return (isLost, state.writeFaults[writes], state.failsWhenCancelled, told)
+            let isLost = state.isDead || state.refusesWrites || state.losesRenewals && isRenewal
+            let fault = state.writeFaults[writes]
+            return (isLost, fault, state.failsWhenCancelled, state.losesReplies, told)
         }
         // A call whose reply is held is told of once it is made.
         if case .holdReply(let gate) = fault, !isLost {
@@ -148,6 +161,10 @@ final class FaultyStore: IdempotencyStore {
         for continuation in told { continuation.resume() }
         if isLost { throw Down() }
         if failsWhenCancelled, Task.isCancelled { throw CancellationError() }
+        if losesReply {
+            _ = try await base.checkAndSet(key, expecting: expected, change)
+            throw Down()
+        }
         switch fault {
         case nil, .holdReply:
             return try await base.checkAndSet(key, expecting: expected, change)

@@ -80,10 +80,17 @@ enum EveryKind {
         _ = try await open.outcome(key: Secret.key("open")) { _ in Secret.marker }
         node.store.fail(with: nil)
         let broken = IdempotencyError(code: .brokenStore, message: Secret.marker, cause: TalkativeError())
-        _ = try? await node.interceptor.outcome(key: Secret.key("unsaved")) { _ in
-            node.store.fail(with: broken)
-            return Secret.marker
+        let unsaved = Task {
+            try? await node.interceptor.outcome(key: Secret.key("unsaved")) { _ in
+                node.store.fail(with: broken)
+                return Secret.marker
+            }
         }
+        // The finish is repeated until the lease is over.
+        await node.log.wait(for: .storeBroken, count: 2)
+        await node.clock.waitForSleeper(within: .seconds(1))
+        node.clock.advance(by: .seconds(31))
+        _ = await unsaved.value
         node.store.fail(with: nil)
     }
 

@@ -1,0 +1,96 @@
+#if SQLite
+internal import CSQLite
+
+#if canImport(Darwin)
+internal import Darwin
+#elseif canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
+/// Which file on the disk a name means.
+@available(Idempotency 0.1, *)
+struct SQLiteFileIdentity: Equatable {
+    private let device: UInt64
+    private let number: UInt64
+
+    /// `nil`: there is none.
+    init?(of path: UnsafePointer<CChar>) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        device = UInt64(truncatingIfNeeded: info.st_dev)
+        number = UInt64(truncatingIfNeeded: info.st_ino)
+    }
+}
+
+@available(Idempotency 0.1, *)
+extension SQLiteConnection {
+    /// How long the write-ahead log stays, in bytes, once what made it grow is over.
+    private static let longestLog = 8 << 20
+
+    /// Sets the connection up.
+    ///
+    /// - Parameter flushes: Whether a commit is flushed to the disk.
+    func useWriteAheadLog(flushes: Bool) throws(SQLiteFailure) {
+        let isThere = try isLogged()
+        if isFile, !isThere {
+            throw SQLiteFailure(
+                code: SQLITE_CANTOPEN,
+                message: "the database has no write-ahead log (WAL), which the file's place may not allow"
+            )
+        }
+        try run("PRAGMA synchronous = \(flushes ? "FULL" : "NORMAL")")
+        // A long reader keeps the log from being used again from its start, and it grows meanwhile.
+        try run("PRAGMA journal_size_limit = \(Self.longestLog)")
+    }
+
+    /// Has the database use a write-ahead log, if it can. `false`: it cannot.
+    ///
+    /// While another process switches it, or recovers the log of a dead one, SQLite may refuse at once, without asking the busy
+    /// handler. The connection tries again until the busy timeout is over.
+    private func isLogged() throws(SQLiteFailure) -> Bool {
+        let end = ContinuousClock.now + patience.limit
+        while true {
+            do throws(SQLiteFailure) {
+                let mode = try statement(once: "PRAGMA journal_mode = WAL")
+                defer { mode.reset() }
+                return try mode.step() && mode.text(0) == "wal"
+            } catch {
+                guard error.primaryCode == SQLITE_BUSY, ContinuousClock.now < end else { throw error }
+                patience.pause()
+            }
+        }
+    }
+
+    /// Makes sure that the names of the database and of its write-ahead log still mean the files that are open.
+    ///
+    /// SQLite goes on in files that were removed or renamed (sqlite.org/howtocorrupt.html, section 4.2).
+    func assureFile() throws(SQLiteFileLoss) {
+        guard isFile else { return }
+        var hasMoved: Int32 = 0
+        _ = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
+        if hasMoved != 0 { throw .replaced }
+        guard let name = sqlite3_filename_wal(sqlite3_db_filename(handle, "main")) else { return }
+        let log = SQLiteFileIdentity(of: name)
+        // The first transaction makes it.
+        if knownLog == nil { knownLog = log }
+        if log != knownLog { throw .withoutLog }
+    }
+
+    /// Saves what is only in a write-ahead log that has no name any more, and is still open here.
+    ///
+    /// - Returns: Whether it is saved, or there is nothing to save: other processes may be in the way.
+    func saveLog() -> Bool {
+        // Nothing is in the way of a log that another process has saved already: then there is no frame to read.
+        guard let save = try? statement(once: "PRAGMA wal_checkpoint(TRUNCATE)"), (try? save.step()) ?? false else {
+            return true
+        }
+        defer { save.reset() }
+        return save.integer(0) == 0
+    }
+
+    /// Lets the log be when the connection ends, which would remove it by its name: it may be another database's by now.
+    func keepLog() { _ = idempotency_sqlite_keep_log(handle) }
+}
+#endif
