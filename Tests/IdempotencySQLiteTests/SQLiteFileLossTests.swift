@@ -28,9 +28,17 @@ struct SQLiteFileLossTests {
 
     private func key(_ value: String) throws -> IdempotencyKey { try IdempotencyKey(operation: "charge", value: value) }
 
+    /// Takes a database away with its files.
     private func move(_ from: String, _ to: String) throws {
         for end in ["", "-wal", "-shm"] where files.fileExists(atPath: from + end) {
             try files.moveItem(atPath: from + end, toPath: to + end)
+        }
+    }
+
+    /// Puts a database where the store looks for it: the file last, since the store may open it at once.
+    private func putBack(_ name: String) throws {
+        for end in ["-wal", ""] where files.fileExists(atPath: folder.path(name) + end) {
+            #expect(rename(folder.path(name) + end, path + end) == 0)
         }
     }
 
@@ -135,7 +143,7 @@ struct SQLiteFileLossTests {
         await #expect(throws: (any Error).self) { try await run(store, "after", .plain) }
         await #expect(throws: (any Error).self) { try await run(store, "after", .plain) }
         if loss == .replaced { try move(path, folder.path("wrong.db")) }
-        try move(folder.path("moved.db"), path)
+        try putBack("moved.db")
         #expect(try await store.load(key("before"))?.version == before)
         let after = try await store.versionOf(key("after"), claimedBy: sampleClaim())
         #expect(after > before)
@@ -167,7 +175,7 @@ struct SQLiteFileLossTests {
         try await run(store, "second", .plain)
         try copy(to: "newer.db")
         try await lose(.renamed)
-        try move(folder.path("older.db"), path)
+        try putBack("older.db")
         for _ in 1...2 {
             await #expect {
                 try await run(store, "second", .plain)
@@ -176,7 +184,7 @@ struct SQLiteFileLossTests {
             }
         }
         try move(path, folder.path("away.db"))
-        try move(folder.path("newer.db"), path)
+        try putBack("newer.db")
         let outcome = try await IdempotencyInterceptor(store: store).outcome(key: key("second")) { _ in }
         guard case .replayed = outcome else {
             Issue.record("ran again")

@@ -67,7 +67,8 @@ extension SQLiteConnection {
     ///
     /// SQLite goes on in files that were removed or renamed (sqlite.org/howtocorrupt.html, section 4.2).
     func assureFile() throws(SQLiteFileLoss) {
-        guard isFile else { return }
+        if let loss { throw loss }
+        guard isFile, let handle else { return }
         var hasMoved: Int32 = 0
         _ = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
         if hasMoved != 0 { throw .replaced }
@@ -76,6 +77,17 @@ extension SQLiteConnection {
         // The first transaction makes it.
         if knownLog == nil { knownLog = log }
         if log != knownLog { throw .withoutLog }
+    }
+
+    /// What became of the file, if that is why something failed: the error that a lost file shows first says little.
+    func loss(behind error: any Error) -> SQLiteFileLoss? {
+        if let loss = error as? SQLiteFileLoss { return loss }
+        do {
+            try assureFile()
+        } catch {
+            return error
+        }
+        return (error as? SQLiteFailure)?.isShortRead ?? false ? .withoutLog : nil
     }
 
     /// Saves what is only in a write-ahead log that has no name any more, and is still open here.
@@ -91,6 +103,6 @@ extension SQLiteConnection {
     }
 
     /// Lets the log be when the connection ends, which would remove it by its name: it may be another database's by now.
-    func keepLog() { _ = idempotency_sqlite_keep_log(handle) }
+    func keepLog() { if let handle { _ = idempotency_sqlite_keep_log(handle) } }
 }
 #endif

@@ -5,7 +5,10 @@ internal import Idempotency
 /// A connection to a database file. To be used by one thread at a time; its owner sees to that.
 @available(Idempotency 0.1, *)
 final class SQLiteConnection {
-    let handle: OpaquePointer
+    /// SQLite's own; `nil`: the connection is closed.
+    private(set) var handle: OpaquePointer?
+    /// Why it was given up.
+    private(set) var loss: SQLiteFileLoss?
     /// Whether the database is in a file.
     let isFile: Bool
     /// The write-ahead log that this connection writes; `nil`: it is not there yet.
@@ -43,18 +46,33 @@ final class SQLiteConnection {
         timeLimit.install(on: handle)
     }
 
-    deinit {
+    deinit { close() }
+
+    /// Closes the connection, whoever still has it. It refuses every later call.
+    ///
+    /// A connection that stayed open would share its index of the write-ahead log with the next one of this process.
+    ///
+    /// - Parameter loss: What became of its file.
+    func close(_ loss: SQLiteFileLoss? = nil) {
+        self.loss = self.loss ?? loss
         // They hold the connection open.
         statements = [:]
         handlersStatements = [:]
         sqlite3_close_v2(handle)
+        handle = nil
+    }
+
+    private func opened() throws(SQLiteFailure) -> OpaquePointer {
+        guard let handle else { throw SQLiteFailure(code: SQLITE_MISUSE, message: "the connection is closed") }
+        return handle
     }
 
     /// How many rows the last statement changed.
-    var changes: Int { Int(sqlite3_changes64(handle)) }
+    var changes: Int { handle.map { Int(sqlite3_changes64($0)) } ?? 0 }
 
     /// Runs statements that answer nothing.
     func run(_ sql: String) throws(SQLiteFailure) {
+        let handle = try opened()
         let code = sqlite3_exec(handle, sql, nil, nil, nil)
         if code != SQLITE_OK { throw SQLiteFailure(code, handle) }
     }
@@ -65,13 +83,13 @@ final class SQLiteConnection {
             known.statement.reset()
             return known.statement
         }
-        let made = try SQLiteStatement(text.sql, handle)
+        let made = try SQLiteStatement(text.sql, opened())
         statements[ObjectIdentifier(text)] = (text, made)
         return made
     }
 
     /// A statement that is used once.
-    func statement(once sql: String) throws(SQLiteFailure) -> SQLiteStatement { try SQLiteStatement(sql, handle) }
+    func statement(once sql: String) throws(SQLiteFailure) -> SQLiteStatement { try SQLiteStatement(sql, opened()) }
 
     /// A statement of a handler's, which must neither begin nor end a transaction.
     ///
@@ -84,21 +102,21 @@ final class SQLiteConnection {
         }
         authorizer.isForHandler = true
         defer { authorizer.isForHandler = false }
-        let made = try SQLiteStatement(sql, handle)
+        let made = try SQLiteStatement(sql, opened())
         if handlersStatements.count >= 200 { handlersStatements = [:] }
         handlersStatements[text] = made
         return made
     }
 
     /// How many rows all statements of this connection have changed.
-    var totalChanges: Int { Int(sqlite3_total_changes64(handle)) }
+    var totalChanges: Int { handle.map { Int(sqlite3_total_changes64($0)) } ?? 0 }
 
     /// Refuses longer values from now on.
     func limitLength(to bytes: Int) {
-        sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Int32(clamping: bytes))
+        if let handle { sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Int32(clamping: bytes)) }
     }
 
     /// Whether a transaction is open: some errors end one by themselves.
-    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+    var isInTransaction: Bool { handle.map { sqlite3_get_autocommit($0) == 0 } ?? false }
 }
 #endif

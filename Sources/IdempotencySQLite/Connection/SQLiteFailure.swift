@@ -23,6 +23,9 @@ public struct SQLiteFailure: Error, Hashable, Sendable {
     /// The code without its extension.
     var primaryCode: Int32 { code & 0xFF }
 
+    /// Whether the index of the write-ahead log names more than the log holds: it belongs to a log that is not there any more.
+    var isShortRead: Bool { code == SQLITE_IOERR | (2 << 8) }
+
     /// Whether one statement was at fault, so that others of its transaction may fare better.
     var isAboutStatement: Bool {
         // A statement that ended the transaction (SQLITE_ABORT) has done so to the others as well.

@@ -45,8 +45,8 @@ enum SQLiteErrors {
         return IdempotencyError(
             code: .storeUnavailable,
             message:
-                "\(what), and nothing is acknowledged in it. Put back the file together with its -wal, and this process goes on. "
-                + "To have another database in its place, in which keys may run again, restart every process that has it open.",
+                "\(what), and nothing is acknowledged in it. Put back its -wal, then the file, and this process goes on. To "
+                + "have another database in its place, in which keys may run again, restart every process that has it open.",
             cause: loss
         )
     }
@@ -92,6 +92,12 @@ enum SQLiteErrors {
             (
                 .storeUnavailable,
                 "The database cannot be opened; look whether the folder is there and may be written to."
+            )
+        case SQLITE_IOERR where failure.isShortRead:
+            (
+                .storeUnavailable,
+                "The file or its write-ahead log (-wal) was removed, replaced or cut while a process had it open. Put it back, or "
+                    + "restart every process that has it open."
             )
         case SQLITE_IOERR:
             (.storeUnavailable, "The disk failed, and whether the change was made is not known.")

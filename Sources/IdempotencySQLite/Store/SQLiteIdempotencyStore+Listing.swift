@@ -39,7 +39,7 @@ extension SQLiteIdempotencyStore: ListableIdempotencyStore {
             )
             return try records.list(listing, now)
         }
-        if let reader = worker.reader { return try await reader.use(read) }
+        if let page = try await worker.reader?.use(read) { return page }
         return try await worker.use(read)
     }
 

@@ -81,7 +81,13 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
             } catch let failure as SQLiteFailure where failure.primaryCode == SQLITE_CANTOPEN {
                 throw SQLiteFileLoss.replaced
             }
-            try continuity.assure(records)
+            do {
+                try continuity.assure(records)
+            } catch {
+                // The log that has its name may be the right one, which is being put back.
+                records.connection.keepLog()
+                throw error
+            }
             return records
         }
         let isFile = path != ":memory:"

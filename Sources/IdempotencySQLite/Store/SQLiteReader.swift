@@ -39,7 +39,7 @@ final class SQLiteReader: Sendable {
 
     /// Answers a load, or a claim of a key that is taken.
     ///
-    /// - Parameter otherwise: Receives a claim of a key that is free, and every job once the reader is closed.
+    /// - Parameter otherwise: Receives a claim of a key that is free, and every job once the reader is closed or the file lost.
     func answer(_ job: SQLiteJob, otherwise: @escaping @Sendable (SQLiteJob) -> Void) {
         let (isClosed, isFull, starts) = state.withLock { state in
             if state.isClosed { return (true, false, false) }
@@ -53,22 +53,21 @@ final class SQLiteReader: Sendable {
         if starts { queue.async { self.work() } }
     }
 
-    /// Reads something else.
+    /// Reads something else. `nil`: the file is lost, and the writer has to say so.
     func use<Value: Sendable>(_ body: @escaping @Sendable (SQLiteRecords, _ now: Int64) throws -> Value) async throws
-        -> Value
+        -> Value?
     {
-        let answer = OneShot<Result<Value, any Error>>()
+        let answer = OneShot<Result<Value?, any Error>>()
         queue.async {
             answer.fire(
                 Result {
                     if self.state.withLock({ $0.isClosed }) { throw SQLiteErrors.closed }
                     do {
-                        let records = try self.opened()
-                        let value = try body(records, self.clock())
-                        try records.connection.assureFile()
-                        return value
+                        return try self.read { try body($0, self.clock()) }
+                    } catch is SQLiteFileLoss {
+                        return nil
                     } catch {
-                        throw self.error(for: error)
+                        throw SQLiteErrors.error(for: error)
                     }
                 }
             )
@@ -118,53 +117,47 @@ final class SQLiteReader: Sendable {
         }
         if items.isEmpty { return false }
         do {
-            let (answers, rest) = try read(items.map(\.job))
+            let (answers, rest) = try read { try $0.read(items.map(\.job), looksFirst: true, clock) }
             for (job, answer) in answers { job.answer(answer) }
             if !rest.isEmpty {
                 let rest = Set(rest.map { ObjectIdentifier($0) })
                 for item in items where rest.contains(ObjectIdentifier(item.job)) { item.otherwise(item.job) }
             }
+        } catch is SQLiteFileLoss {
+            // The writer saves what is to be saved before anybody opens what is there now.
+            for item in items { item.otherwise(item.job) }
         } catch {
-            let failure = self.error(for: error)
+            let failure = SQLiteErrors.error(for: error)
             for item in items { item.job.answer(.failure(failure)) }
         }
         return true
     }
 
-    /// Reads, and again in what is there now if the file is found to be lost: no answer of the lost one is told.
-    private func read(
-        _ jobs: [SQLiteJob]
-    ) throws -> (answers: [(SQLiteJob, Result<SQLiteJob.Answer, any Error>)], rest: [SQLiteJob]) {
-        for isLast in [false, true] {
-            let records = try opened()
-            let found = records.read(jobs, looksFirst: true, clock)
-            do {
-                try records.connection.assureFile()
-                return found
-            } catch {
-                close(records)
-                if isLast { throw error }
-            }
+    /// Reads, and gives the connection up if the file is found to be lost: no answer of the lost one is told.
+    private func read<Value>(_ body: (SQLiteRecords) throws -> Value) throws -> Value {
+        let records: SQLiteRecords
+        do {
+            records = try opened()
+        } catch let failure as SQLiteFailure where failure.isShortRead {
+            throw SQLiteFileLoss.withoutLog
         }
-        return ([], jobs)
+        do {
+            let value = try body(records)
+            try records.connection.assureFile()
+            return value
+        } catch {
+            records.connection.rollBack()
+            let loss = records.connection.loss(behind: error)
+            if let loss { close(records, loss) }
+            throw loss ?? error
+        }
     }
 
-    private func close(_ records: SQLiteRecords) {
+    private func close(_ records: SQLiteRecords, _ loss: SQLiteFileLoss? = nil) {
         // The log of a lost file is the writer's to save.
         records.connection.keepLog()
+        records.connection.close(loss)
         self.records = nil
-    }
-
-    private func error(for error: any Error) -> any Error {
-        guard let records else { return SQLiteErrors.error(for: error) }
-        records.connection.rollBack()
-        do {
-            try records.connection.assureFile()
-            return SQLiteErrors.error(for: error)
-        } catch {
-            close(records)
-            return SQLiteErrors.error(for: error)
-        }
     }
 }
 #endif

@@ -48,11 +48,12 @@ struct SQLiteRecords {
     ///
     /// - Parameter looksFirst: Whether claims are looked at.
     /// - Returns: The answers, which are not told yet, and the jobs that need more.
+    /// - Throws: ``SQLiteFailure`` where the file is not what it was.
     func read(
         _ jobs: [SQLiteJob],
         looksFirst: Bool,
         _ clock: () -> Int64
-    ) -> (answers: [(SQLiteJob, Result<SQLiteJob.Answer, any Error>)], rest: [SQLiteJob]) {
+    ) throws -> (answers: [(SQLiteJob, Result<SQLiteJob.Answer, any Error>)], rest: [SQLiteJob]) {
         func isRead(_ job: SQLiteJob) -> Bool {
             if case .load = job.request { true } else { looksFirst && job.isClaim }
         }
@@ -77,6 +78,9 @@ struct SQLiteRecords {
                 case .write, .effects:
                     rest.append(job)
                 }
+            } catch let failure as SQLiteFailure where failure.isShortRead {
+                connection.rollBack()
+                throw failure
             } catch {
                 answers.append((job, .failure(SQLiteErrors.error(for: error))))
             }

@@ -17,15 +17,14 @@ extension SQLiteWorker {
     ///   costs more if they are, and less if they are not.
     /// - Returns: The rest.
     func read(_ batch: [SQLiteJob], _ records: SQLiteRecords, looksFirst: Bool) -> [SQLiteJob] {
-        let (answers, rest) = records.read(batch, looksFirst: looksFirst, clock)
-        if answers.isEmpty { return rest }
         do {
+            let (answers, rest) = try records.read(batch, looksFirst: looksFirst, clock)
+            if answers.isEmpty { return rest }
             try records.connection.assureFile()
             for (job, answer) in answers { job.answer(answer) }
             return rest
         } catch {
-            abandonFile(error)
-            let failure = SQLiteErrors.error(for: error)
+            let failure = SQLiteErrors.error(for: endUse(error))
             for job in batch { job.answer(.failure(failure)) }
             return []
         }
@@ -77,11 +76,9 @@ extension SQLiteWorker {
     ) -> Int {
         let isUnknown = isCommitting && !records.connection.isInTransaction
         records.connection.rollBack()
-        do {
-            try records.connection.assureFile()
-        } catch {
-            abandonFile(error)
-            let failure = SQLiteErrors.error(for: error)
+        if let loss = records.connection.loss(behind: error) {
+            abandonFile(loss)
+            let failure = SQLiteErrors.error(for: loss)
             for job in jobs { job.answer(.failure(job.isHandler ? SQLCommitFailure.unknown(failure) : failure)) }
             return 0
         }

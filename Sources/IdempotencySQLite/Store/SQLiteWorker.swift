@@ -62,7 +62,9 @@ final class SQLiteWorker: Sendable {
 
     /// Opens the file again, if it is one: after a commit that failed the connection may have lost track of it. On the queue.
     func reopenIfPossible() {
-        if let reopen { records = try? reopen() }
+        guard let reopen else { return }
+        records?.connection.close()
+        records = try? reopen()
     }
 
     /// Gives up a connection whose file is lost. The next call opens what is there then. On the queue.
@@ -73,6 +75,7 @@ final class SQLiteWorker: Sendable {
             // Until the log is saved, the connection stays: each call finds again that it is lost, and tries to save it.
             if loss == .withoutLog, !connection.saveLog() { return }
             connection.keepLog()
+            connection.close(loss)
             records = nil
         }
         // A connection that is made meanwhile would share this one's index, and make a log that has nothing of what that names.
@@ -84,13 +87,9 @@ final class SQLiteWorker: Sendable {
     func endUse(_ error: any Error) -> any Error {
         guard let connection = records?.connection else { return error }
         connection.rollBack()
-        do {
-            try connection.assureFile()
-            return error
-        } catch {
-            abandonFile(error)
-            return error
-        }
+        guard let loss = connection.loss(behind: error) else { return error }
+        abandonFile(loss)
+        return loss
     }
 
     /// - Parameters:
@@ -138,7 +137,7 @@ final class SQLiteWorker: Sendable {
 
     private func add(_ job: SQLiteJob) {
         if let reader {
-            if case .load = job.request { return reader.answer(job) { $0.answer(.failure(SQLiteErrors.closed)) } }
+            if case .load = job.request { return reader.answer(job) { self.enqueue($0) } }
             // While something else has the thread, a claim of a key that is taken need not wait for it.
             if job.isClaim, state.withLock({ $0.isOccupied }) { return reader.answer(job) { self.enqueue($0) } }
         }

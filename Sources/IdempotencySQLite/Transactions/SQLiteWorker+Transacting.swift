@@ -104,6 +104,7 @@ extension SQLiteWorker {
         guard reopen != nil else { return false }
         do {
             try records?.connection.assureFile()
+            records?.connection.close()
             records = nil
         } catch {
             abandonFile(error)
