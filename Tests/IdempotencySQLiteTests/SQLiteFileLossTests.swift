@@ -164,6 +164,26 @@ struct SQLiteFileLossTests {
         for name in ["k-0", "k-199", "later"] { #expect(try await again.load(key(name))?.state == .done) }
     }
 
+    @Test("Whoever reads while a lost write-ahead log is given up gets what it held, or is told why not")
+    func readWhileLogIsGivenUp() async throws {
+        for _ in 1...60 {
+            let folder = TemporaryFolder()
+            let store = try await SQLiteIdempotencyStore(path: folder.path("keys.db"))
+            try await run(store, "before", .transactional)
+            try files.removeItem(atPath: folder.path("keys.db-wal"))
+            async let other: Void = run(store, "after", .transactional)
+            for _ in 1...10 {
+                do {
+                    #expect(try await store.load(key("before"))?.state == .done)
+                } catch let error as IdempotencyError {
+                    #expect(error.message.contains("write-ahead log (-wal) was removed"), "\(error)")
+                }
+            }
+            try? await other
+            await store.close()
+        }
+    }
+
     @Test("A copy of the file is gone on with if it has all that was acknowledged, and is refused if it is older")
     func copy() async throws {
         let store = try await SQLiteIdempotencyStore(path: path)
