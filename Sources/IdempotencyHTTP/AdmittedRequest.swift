@@ -20,7 +20,7 @@ public struct AdmittedRequest: Sendable {
     public var maximumKeptBody: Int { rules.maximumKeptBody }
 
     /// The response to a request whose body is over ``maximumRequestBody``.
-    public var contentTooLarge: HTTPAnswer { rules.problem(.contentTooLarge) }
+    public var contentTooLarge: HTTPAnswer { rules.contentTooLarge }
 
     /// The response to a request whose body was cut off: shorter than its `Content-Length`.
     public var contentIncomplete: HTTPAnswer { rules.problem(.contentIncomplete) }
@@ -53,7 +53,13 @@ public struct AdmittedRequest: Sendable {
         let reply = try await reply(asked) { execution in
             let response = try await handler(execution)
             own = response.response
-            return HandlerResponse<Void>((), status: response.status, fields: response.fields, body: response.body)
+            return HandlerResponse<Void>(
+                (),
+                status: response.status,
+                fields: response.fields,
+                body: response.body,
+                disposition: response.disposition
+            )
         }
         switch reply {
         case .ran(_, let fields): return .ran(own!, adding: fields)
@@ -75,6 +81,7 @@ public struct AdmittedRequest: Sendable {
         _ fingerprint: Fingerprint?,
         handler: nonisolated(nonsending) (IdempotentExecution) async throws -> HandlerResponse<Void>
     ) async throws -> HTTPReply<Void> {
+        var hasBegun = false
         /// Whether the handler has had a response in this call.
         var hasResponded = false
         var isProtected = false
@@ -83,6 +90,7 @@ public struct AdmittedRequest: Sendable {
         do {
             let outcome = try await rules.interceptor.keptOutcome(key: key, fingerprint: fingerprint) { execution in
                 let response: HandlerResponse<Void>
+                hasBegun = true
                 do {
                     response = try await handler(execution)
                 } catch {
@@ -91,7 +99,7 @@ public struct AdmittedRequest: Sendable {
                 }
                 hasResponded = true
                 isProtected = execution.token != nil
-                switch rules.policy.disposition(response.status, response.fields) {
+                switch response.disposition ?? rules.policy.disposition(response) {
                 case .keep: return kept(of: response)
                 case .discard: throw DiscardedResponse()
                 case .discardWithoutEffect: throw EffectDidNotHappen(DiscardedResponse())
@@ -104,6 +112,8 @@ public struct AdmittedRequest: Sendable {
         } catch let error as IdempotencyError {
             // It happened, and there is nothing that a retry could be told later: the client had better know.
             if error.code == .resultNotSaved, hasResponded { return .ran((), adding: []) }
+            // The rules that this call came through have its key.
+            if error.code == .recursiveCall, !hasBegun { return .answered(answer(.protectedTwice)) }
             guard !isForeign, let problem = ProblemKind(error.code) else { throw error }
             return .answered(answer(problem))
         }
@@ -124,24 +134,35 @@ public struct AdmittedRequest: Sendable {
         try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
     }
 
-    /// What is kept of a response: it as bytes, or that it cannot be kept.
+    /// What is kept of a response, as bytes: all of it, or else what says where to find what was made.
     private func kept(of response: HandlerResponse<Void>) -> StoredValue {
-        guard let body = response.body else { return .omitted(.tooLarge) }
         let fields = rules.policy.keptFields.kept(of: response.fields)
-        let bytes = HTTPAnswer(status: response.status, fields: fields, body: body).encoded()
-        guard let bytes, bytes.count <= maximumKeptBody else { return .omitted(.tooLarge) }
-        return .bytes(bytes)
+        if let body = response.body {
+            let answer = HTTPAnswer(status: response.status, fields: fields, body: body)
+            if let bytes = KeptResponse.whole(answer).encoded(), bytes.count <= maximumKeptBody { return .bytes(bytes) }
+        }
+        let rest = KeptResponse.withoutBody(status: response.status, KeptFields.withoutContent(fields))
+        if let bytes = rest.encoded(), bytes.count <= maximumKeptBody { return .bytes(bytes) }
+        return .omitted(.tooLarge)
     }
 
     private func reply(to outcome: IdempotentOutcome<StoredValue>, isProtected: Bool) throws -> HTTPReply<Void> {
         switch outcome {
         case .ran(let kept):
             // Where nothing is kept, nothing answers retries.
-            if case .bytes = kept, isProtected { return .ran((), adding: rules.lifetimeFields) }
+            if case .bytes(let bytes) = kept, KeptResponse.isWhole(bytes), isProtected {
+                return .ran((), adding: rules.lifetimeFields)
+            }
             return .ran((), adding: [])
         case .replayed(let kept):
-            // Without the lifetime, which counts from the first response on: how much is left of it is not known here.
-            return .answered(try HTTPAnswer(kept).adding([HTTPIdempotency.replayedField]))
+            switch try KeptResponse(kept) {
+            case .whole(let answer):
+                // Without the lifetime, which counts from the first response on: how much is left of it is not known here.
+                return .answered(answer.adding([HTTPIdempotency.replayedField]))
+            case .withoutBody(let status, let fields):
+                let detail = "\(ProblemKind.responseNotKept.detail) Its status was \(status)."
+                return .answered(rules.problem(.responseNotKept, detail: detail, adding: fields))
+            }
         case .inProgress(let remaining):
             return .answered(rules.problem(.inProgress, retryAfter: remaining))
         case .unknown:

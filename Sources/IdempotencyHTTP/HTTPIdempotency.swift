@@ -115,9 +115,18 @@ public struct HTTPIdempotency: Sendable {
             return problem(.contentEncodingUnknown, adding: [accepted])
         }
         if let length = request.contentLength, length > storage.policy.maximumRequestBody {
-            return problem(.contentTooLarge)
+            return contentTooLarge
         }
         return nil
+    }
+
+    /// The response to a request whose body is too large; it says how large one may be.
+    var contentTooLarge: HTTPAnswer {
+        problem(
+            .contentTooLarge,
+            detail:
+                "The body is larger than \(maximumRequestBody) bytes, the most that this operation takes. Nothing was done."
+        )
     }
 
     /// The response that says what is wrong.

@@ -38,8 +38,10 @@ public struct HTTPIdempotencyPolicy: Sendable {
     /// Which of a response's fields a replay repeats.
     public var keptFields = KeptFields.standard
 
-    /// What becomes of the key, by the handler's response: its status and fields.
-    public var disposition: @Sendable (Int, [HeaderField]) -> ResponseDisposition = { status, _ in .standard(status) }
+    /// What becomes of the key, by the handler's response: its status, its fields, and its body if that is not a stream.
+    ///
+    /// Services whose errors have the status 200, as in GraphQL and JSON-RPC, look at the body.
+    public var disposition: @Sendable (HandlerResponse<Void>) -> ResponseDisposition = { .standard($0.status) }
 
     /// After what time a client is to repeat a request that could not be carried out; 2 s. Sent in whole seconds, rounded up.
     public var retryDelay = Duration.seconds(2)

@@ -20,6 +20,7 @@ enum ProblemKind: String, CaseIterable {
     case failed = "failed"
     case unavailable = "unavailable"
     case recordUnreadable = "record-unreadable"
+    case protectedTwice = "protected-twice"
 
     /// Sections 2.6 and 2.7 of the draft for 400, 409 and 422; RFC 9110 for the others.
     var status: Int {
@@ -30,7 +31,7 @@ enum ProblemKind: String, CaseIterable {
         case .contentTooLarge: 413
         case .contentEncodingUnknown: 415
         case .keyReused: 422
-        case .recordUnreadable: 500
+        case .recordUnreadable, .protectedTwice: 500
         case .attemptFailed, .outcomeUncertain, .unavailable: 503
         }
     }
@@ -54,6 +55,7 @@ enum ProblemKind: String, CaseIterable {
         case .failed: "The request has failed for good"
         case .unavailable: "Requests cannot be protected at the moment"
         case .recordUnreadable: "What is kept of this request cannot be read"
+        case .protectedTwice: "The service protects this request twice"
         }
     }
 
@@ -71,7 +73,7 @@ enum ProblemKind: String, CaseIterable {
         case .contentIncomplete:
             "The body is shorter than Content-Length says. Send all of it, with the same key. Nothing was done."
         case .contentTooLarge:
-            "The body is larger than this operation takes. Nothing was done."
+            "Nothing was done."
         case .contentEncodingUnknown:
             "The field Content-Encoding names a coding that this service does not know. Nothing was done."
         case .keyReused:
@@ -89,7 +91,7 @@ enum ProblemKind: String, CaseIterable {
             "The request was carried out, and its response could not be kept. Repeat it, with the same key, to learn what counts."
         case .responseNotKept:
             "An earlier request with this key was carried out, and its response was too long to be kept, or a stream. It is not "
-                + "carried out again; look up what it made."
+                + "carried out again; look up what it made, under Location if that is here."
         case .attemptsExhausted:
             "The request was tried with this key as often as the service allows. It is not tried again; ask the service what became of it."
         case .revoked:
@@ -101,6 +103,9 @@ enum ProblemKind: String, CaseIterable {
                 + "repeat the request, with the same key, after the time in Retry-After."
         case .recordUnreadable:
             "The service cannot read what it has kept of an earlier request with this key. This one was not carried out; tell the service."
+        case .protectedTwice:
+            "The service checks Idempotency-Key twice on the way to this operation, and the request would wait for itself. Nothing was "
+                + "done; tell the service to take one of the two checks away."
         }
     }
 

@@ -9,6 +9,8 @@ public struct HandlerResponse<Response> {
     public let fields: [HeaderField]
     /// Its body; `nil` if that is a stream, or longer than what is kept.
     public let body: [UInt8]?
+    /// What becomes of the key; `nil`: what ``HTTPIdempotencyPolicy/disposition`` says.
+    public let disposition: ResponseDisposition?
 
     /// Describes a response.
     ///
@@ -18,11 +20,20 @@ public struct HandlerResponse<Response> {
     ///   - fields: Its fields, one element a line.
     ///   - body: Its body; `nil` if that is a stream, or longer than ``AdmittedRequest/maximumKeptBody``. Retries are then told
     ///     that the response was not kept.
-    public init(_ response: Response, status: Int, fields: [HeaderField], body: [UInt8]?) {
+    ///   - disposition: What becomes of the key, where the handler knows better than ``HTTPIdempotencyPolicy/disposition``; `nil`:
+    ///     what that says.
+    public init(
+        _ response: Response,
+        status: Int,
+        fields: [HeaderField],
+        body: [UInt8]?,
+        disposition: ResponseDisposition? = nil
+    ) {
         self.response = response
         self.status = status
         self.fields = fields
         self.body = body
+        self.disposition = disposition
     }
 }
 

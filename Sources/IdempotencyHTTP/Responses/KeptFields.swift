@@ -3,13 +3,28 @@ public import Idempotency
 /// Which of a response's fields a replay repeats.
 @available(Idempotency 0.1, *)
 public struct KeptFields: Sendable {
-    /// What describes the content, and where to find what was made.
+    /// What describes the content or protects it, and where to find what was made.
     public static let standard = KeptFields(
-        unchecked: [
-            "allow", "content-disposition", "content-encoding", "content-language", "content-location", "content-range",
-            "content-type", "etag", "last-modified", "link", "location", "retry-after",
+        unchecked: ofContent.sorted() + [
+            "accept-patch", "accept-ranges", "allow", "cache-control", "content-location",
+            "cross-origin-resource-policy",
+            "deprecation", "etag", "expires", "link", "location", "preference-applied", "referrer-policy", "sunset",
+            "vary",
+            "x-content-type-options", "x-frame-options", "x-robots-tag",
         ]
     )
+
+    /// What says something of one body, and would be wrong of another one. `Retry-After` is about the request: a repetition of one
+    /// that was carried out without a kept body has nothing to wait for.
+    private static let ofContent: Set<String> = [
+        "content-digest", "content-disposition", "content-encoding", "content-language", "content-md5", "content-range",
+        "content-security-policy", "content-type", "digest", "last-modified", "repr-digest", "retry-after",
+    ]
+
+    /// Those that still hold where the body is not kept.
+    static func withoutContent(_ fields: [HeaderField]) -> [HeaderField] {
+        fields.filter { !ofContent.contains($0.name.lowercased()) }
+    }
 
     /// What belongs to one connection, one moment or one person's session, and what the rules say themselves.
     private static let neverKept: Set<String> = [

@@ -141,6 +141,7 @@ struct AdmissionTests {
         let announced = try await service.send(key: "k", fields: [HeaderField("Content-Length", "11")])
         #expect(announced.status == 413)
         #expect(announced.problem == "content-too-large")
+        #expect(String(decoding: announced.body, as: UTF8.self).contains("larger than 10 bytes"))
         // Over what an `Int` can hold.
         let huge = [HeaderField("Content-Length", "99999999999999999999")]
         #expect(try await service.send(key: "k", fields: huge).problem == "content-too-large")

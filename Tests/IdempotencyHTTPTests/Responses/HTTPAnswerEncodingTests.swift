@@ -40,10 +40,15 @@ struct HTTPAnswerEncodingTests {
 
     @Test("Another format is refused with a code of its own")
     func otherFormat() {
-        for bytes: [UInt8] in [[], [2, 0, 200, 0, 0], [1, 0, 1, 0, 0], [1, 255, 255, 0, 0]] {
+        for bytes: [UInt8] in [[], [3, 0, 200, 0, 0], [1, 0, 1, 0, 0], [1, 255, 255, 0, 0]] {
             let error = #expect(throws: IdempotencyError.self) { try HTTPAnswer(encoded: bytes) }
             #expect(error?.code == .undecodableResult)
         }
+        let withoutBody = #expect(throws: IdempotencyError.self) { try HTTPAnswer(encoded: [2, 0, 200, 0, 0]) }
+        #expect(withoutBody?.code == .resultNotKept)
+        // It has no body.
+        let withBody = #expect(throws: IdempotencyError.self) { try HTTPAnswer(encoded: [2, 0, 200, 0, 0, 7]) }
+        #expect(withBody?.code == .undecodableResult)
     }
 
     @Test("What has no room in the format is not kept")

@@ -172,7 +172,8 @@ struct ReplyTests {
     @Test("What is kept is the service's to say; a response that is not leaves the outcome to the lapse policy")
     func ownDisposition() async throws {
         let service = try Service { policy in
-            policy.disposition = { status, _ in status == 500 ? .keep : status == 409 ? .discardWithoutEffect : .discard
+            policy.disposition = { response in
+                response.status == 500 ? .keep : response.status == 409 ? .discardWithoutEffect : .discard
             }
         }
         _ = try await service.send(key: "a") { _ in text(500) }
@@ -181,7 +182,7 @@ struct ReplyTests {
         #expect(try await service.send(key: "b") { _ in text(500, "2") }.body == Array("2".utf8))
 
         let strict = try Service(OperationPolicy(lapse: .refuse)) { policy in
-            policy.disposition = { status, _ in status == 409 ? .discardWithoutEffect : .standard(status) }
+            policy.disposition = { $0.status == 409 ? .discardWithoutEffect : .standard($0.status) }
         }
         #expect(try await strict.send(key: "a") { _ in text(500, "first") }.body == Array("first".utf8))
         let unknown = try await strict.send(key: "a")
@@ -247,6 +248,100 @@ struct ReplyTests {
             #expect(retry.status == 409 && retry.problem == "response-not-kept")
         }
         #expect(service.runs == 2)
+    }
+
+    @Test("What describes the content or protects it is repeated: digests, caching, sniffing")
+    func fieldsOfContent() async throws {
+        let service = try Service()
+        let fields = [
+            HeaderField("Content-Type", "text/html"), HeaderField("Content-Digest", "sha-256=:AA==:"),
+            HeaderField("repr-digest", "sha-256=:AA==:"), HeaderField("Cache-Control", "no-store, private"),
+            HeaderField("Vary", "Accept"), HeaderField("X-Content-Type-Options", "nosniff"),
+            HeaderField("Content-Security-Policy", "default-src 'none'"), HeaderField("Expires", "0"),
+            HeaderField("X-Frame-Options", "DENY"), HeaderField("ETag", "\"1\""),
+        ]
+        _ = try await service.send(key: "k") { _ in HTTPAnswer(status: 200, fields: fields, body: [1]) }
+        let replay = try await service.send(key: "k")
+        #expect(replay.fields == fields + [HeaderField("Idempotent-Replayed", "true")])
+    }
+
+    @Test("A tombstone says where to find what was made, and nothing about the body that it does not have")
+    func fieldsOfTombstones() async throws {
+        let service = try Service(OperationPolicy(maximumResultSize: 500))
+        let fields = [
+            HeaderField("Content-Type", "text/csv"), HeaderField("Location", "/exports/7"),
+            HeaderField("ETag", "\"7\""),
+            HeaderField("Content-Digest", "sha-256=:AA==:"), HeaderField("Content-Encoding", "gzip"),
+            HeaderField("Retry-After", "60"), HeaderField("Set-Cookie", "s=1"), HeaderField("Link", "</a>"),
+        ]
+        let long = [UInt8](repeating: 7, count: 1000)
+        _ = try await service.send(key: "stream", streams: true) { _ in
+            HTTPAnswer(status: 202, fields: fields, body: [1])
+        }
+        _ = try await service.send(key: "long") { _ in HTTPAnswer(status: 202, fields: fields, body: long) }
+        for key in ["stream", "long"] {
+            let retry = try await service.send(key: key)
+            #expect(retry.status == 409 && retry.problem == "response-not-kept" && !retry.isReplay)
+            #expect(retry.values(of: "Location") == ["/exports/7"] && retry.values(of: "ETag") == ["\"7\""])
+            #expect(retry.values(of: "Link") == ["</a>"])
+            for name in ["Content-Digest", "Content-Encoding", "Retry-After", "Set-Cookie"] {
+                #expect(retry.values(of: name).isEmpty)
+            }
+            #expect(String(decoding: retry.body, as: UTF8.self).contains("Its status was 202."))
+        }
+        // Where there is no room for them either, it is a tombstone all the same.
+        let location = HeaderField("Location", "/" + String(repeating: "x", count: 600))
+        let first = try await service.send(key: "huge", streams: true) { _ in
+            HTTPAnswer(status: 201, fields: [location], body: [])
+        }
+        #expect(first.values(of: "Idempotency-Key-Lifetime").isEmpty)
+        #expect(try await service.send(key: "huge").problem == "response-not-kept")
+        #expect(service.runs == 3)
+    }
+
+    @Test("Whether a response is kept may depend on its body, or be said by the handler")
+    func dispositionByBody() async throws {
+        let service = try Service { policy in
+            policy.disposition = { response in
+                let isError = response.body.map { String(decoding: $0, as: UTF8.self).contains("errors") } ?? false
+                return isError ? .discardWithoutEffect : .standard(response.status)
+            }
+        }
+        #expect(try await service.send(key: "k") { _ in text(200, "{\"errors\":[]}") }.status == 200)
+        #expect(try await service.send(key: "k") { _ in text(200, "{\"data\":1}") }.isReplay == false)
+        #expect(try await service.send(key: "k").body == Array("{\"data\":1}".utf8))
+        #expect(service.runs == 2)
+
+        let request = IdempotentRequest(
+            method: "POST",
+            target: "/payments",
+            route: "/payments",
+            fields: [HeaderField("Idempotency-Key", "\"h\"")]
+        )
+        guard case .admitted(let admitted) = try await service.rules.admit(request, principal: { _ in "alice" }) else {
+            Issue.record("the request was not admitted")
+            return
+        }
+        for (disposition, isRun) in [(.discard, true), (.keep, true), (nil, false)] as [(ResponseDisposition?, Bool)] {
+            let reply = try await admitted.respond(body: Array("{}".utf8)) { _ in
+                HandlerResponse(0, status: 500, fields: [], body: [1], disposition: disposition)
+            }
+            if case .ran = reply { #expect(isRun) } else { #expect(!isRun) }
+        }
+    }
+
+    @Test("The rules twice in front of one handler are a problem that says so, and nothing runs")
+    func protectedTwice() async throws {
+        let service = try Service()
+        let answer = try await service.send(key: "k") { _ in
+            let inner = try await service.send(key: "k")
+            #expect(inner.problem == "protected-twice")
+            return HTTPAnswer(status: inner.status, fields: inner.fields, body: inner.body)
+        }
+        #expect(answer.status == 500 && answer.problem == "protected-twice")
+        #expect(service.runs == 1)
+        // It was no final answer.
+        #expect(try await service.send(key: "k").status == 201)
     }
 
     @Test("Scenario 22: with the store down nothing runs: 503 with Retry-After; with fail-open it runs")

@@ -32,6 +32,51 @@ struct RepliesTests {
         }
     }
 
+    @Test("The middleware twice on the way to one handler is a problem that says so, and nothing runs")
+    func mountedTwice() async throws {
+        let payments = Payments()
+        let router = Router(context: PaymentsContext.self)
+        let runs = Mutex(0)
+        router.group()
+            .add(middleware: IdempotencyMiddleware(payments.rules) { _, _ in "alice" })
+            .group()
+            .add(middleware: IdempotencyMiddleware(payments.rules) { _, _ in "alice" })
+            .post("twice") { _, _ -> HTTPResponse.Status in
+                runs.withLock { $0 += 1 }
+                return .created
+            }
+        try await withServer(router) { port in
+            let answer = try await send(port, "/twice", key: "k")
+            #expect(answer.status == 500 && answer.problem == "protected-twice")
+            #expect(runs.withLock { $0 } == 0)
+        }
+    }
+
+    @Test("A response that is a stream leaves its Location to those who repeat the request")
+    func streamsLocation() async throws {
+        let payments = Payments()
+        let router = Router(context: PaymentsContext.self)
+        router.group()
+            .add(middleware: IdempotencyMiddleware(payments.rules) { _, _ in "alice" })
+            .post("exports") { _, _ -> Response in
+                let body = ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "a long thing"))
+                    try await writer.finish(nil)
+                }
+                return Response(
+                    status: .created,
+                    headers: [.location: "/exports/7", .contentType: "text/csv"],
+                    body: body
+                )
+            }
+        try await withServer(router) { port in
+            #expect(try await send(port, "/exports", key: "k").body == "a long thing")
+            let retry = try await send(port, "/exports", key: "k")
+            #expect(retry.status == 409 && retry.problem == "response-not-kept")
+            #expect(retry.fields["location"] == ["/exports/7"])
+        }
+    }
+
     @Test("A thousand retries all get the same bytes")
     func thousandRetries() async throws {
         let payments = Payments()
