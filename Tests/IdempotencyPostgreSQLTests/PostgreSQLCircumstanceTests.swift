@@ -134,19 +134,6 @@ struct PostgreSQLCircumstanceTests {
         await store.close()
     }
 
-    @Test("Two keys that are claimed at once behind a sequence that is low have two versions")
-    func distinctVersions() async throws {
-        let table = try Server.freshTable()
-        let store = try await store(table)
-        try RawConnection().run("SELECT setval('\(part(table, "_version"))', 1)")
-        await withTaskGroup(of: Void.self) { group in
-            for number in 0..<200 { group.addTask { _ = try? await token(store, "k-\(number)") } }
-        }
-        let versions = try RawConnection().run("SELECT count(*), count(DISTINCT version) FROM \(table.quoted)")
-        #expect(versions == [["200", "200"]])
-        await store.close()
-    }
-
     @Test("A server that becomes read-only under open connections: the store goes on with the other one")
     func demoted() async throws {
         let (a, b) = (try OwnServer(), try OwnServer())

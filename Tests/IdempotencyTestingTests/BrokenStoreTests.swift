@@ -2,6 +2,9 @@ import Idempotency
 import IdempotencyTesting
 import Testing
 
+/// Those of a store under load are looked at by `LoadCheckTests`: they need a real clock.
+private let checks = StoreConformanceCheck.allCases.filter { !LoadCheckTests.checks.contains($0) }
+
 @Suite("Each conformance check finds the store that breaks its rule", .timeLimit(.minutes(10)))
 struct BrokenStoreTests {
     private func subject(
@@ -25,12 +28,12 @@ struct BrokenStoreTests {
         )
     }
 
-    @Test("A store without a flaw passes", arguments: StoreConformanceCheck.allCases)
+    @Test("A store without a flaw passes", arguments: checks)
     func honest(_ check: StoreConformanceCheck) async throws {
         try await check.run(on: subject(nil))
     }
 
-    @Test("A store that breaks the rule fails, and is told which rule", arguments: StoreConformanceCheck.allCases)
+    @Test("A store that breaks the rule fails, and is told which rule", arguments: checks)
     func broken(_ check: StoreConformanceCheck) async throws {
         // A wake-up that is lost is waited for as long as that.
         let subject = subject(check, wakeLimit: .milliseconds(100))
@@ -50,18 +53,18 @@ struct BrokenStoreTests {
     @Test("Which checks do not look at a store is told beforehand")
     func applies() async throws {
         let whole = subject(nil)
-        #expect(StoreConformanceCheck.allCases.filter { !$0.applies(to: whole) } == [])
+        #expect(StoreConformanceCheck.allCases.filter { !$0.applies(to: whole) } == LoadCheckTests.checks)
         // Only the protocol's two functions, on a clock that only goes forward.
         let clock = ManualClock()
         let bare = StoreUnderTest(FaultInjectingStore(ToyStore(nil, clock))) { clock.advance(by: $0) }
         let unchecked = StoreConformanceCheck.allCases.filter { !$0.applies(to: bare) }
-        #expect(unchecked.count == 29)
+        #expect(unchecked.count == 29 + LoadCheckTests.checks.count)
         #expect(unchecked.contains(.changesWakeSubscribers) && !unchecked.contains(.claimsAbsentKey))
     }
 
     @Test(
         "A check that does not apply asks the store nothing, and one that does asks",
-        arguments: StoreConformanceCheck.allCases
+        arguments: checks
     )
     func asks(_ check: StoreConformanceCheck) async throws {
         let clock = ManualClock()
@@ -98,7 +101,7 @@ struct BrokenStoreTests {
 
     @Test(
         "No check calls a sound store wrong on a machine on which each call takes longer than a lease",
-        arguments: StoreConformanceCheck.allCases
+        arguments: checks
     )
     func slowMachine(_ check: StoreConformanceCheck) async throws {
         let clock = ManualClock()

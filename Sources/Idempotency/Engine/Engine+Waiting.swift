@@ -19,6 +19,7 @@ extension Engine {
         }
         guard runtime.time.now() < deadline else { return known.remaining }
         var remaining = known.remainingNanoseconds
+        var leaseEnd = runtime.time.now().addingClamped(remaining)
         // What was found a moment ago need not be read again, unless changes since then were told to nobody.
         var mustRead = claiming.subscription != nil
         while true {
@@ -33,12 +34,17 @@ extension Engine {
             }
             if mustRead {
                 do {
-                    let seen = try await store.load(run.key, notBefore: claiming.seen)
+                    guard let seen = try await look(for: run, notBefore: claiming.seen, until: deadline) else {
+                        return .nanoseconds(max(0, leaseEnd - runtime.time.now()))
+                    }
                     guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
                         claiming.found = seen
                         return nil
                     }
                     remaining = seen.remainingNanoseconds
+                    leaseEnd = runtime.time.now().addingClamped(remaining)
+                } catch is CancellationError where Task.isCancelled {
+                    throw CancellationError()
                 } catch {
                     events.report(error, of: run.key)
                     if let error = error as? IdempotencyError, error.isAboutAnswer { throw error }
@@ -69,5 +75,33 @@ extension Engine {
             case .shutDown: throw IdempotencyError.shutDown
             }
         }
+    }
+
+    /// How long a look may take beyond the end of the wait: the last one begins there.
+    private static let lastLook: Nanoseconds = 100_000_000
+
+    /// Reads the record, for whoever waits until then. `nil`: the store has not answered in time.
+    ///
+    /// The store may take longer, by its own bound or where many calls wait. Its answer helps nobody then.
+    private func look(
+        for run: Run,
+        notBefore seen: RecordVersion?,
+        until deadline: Nanoseconds
+    ) async throws -> StoredRecord?? {
+        let answer = OneShot<Result<StoredRecord??, any Error>>()
+        let timer = timers.schedule(at: deadline.addingClamped(Self.lastLook)) { answer.fire(.success(nil)) }
+        defer { timers.cancel(timer) }
+        _ = Task.detached(executorPreference: runtime.executor) {
+            do {
+                answer.fire(.success(.some(try await self.store.load(run.key, notBefore: seen))))
+            } catch {
+                answer.fire(.failure(error))
+            }
+        }
+        return try await withTaskCancellationHandler {
+            await answer.value()
+        } onCancel: {
+            answer.fire(.failure(CancellationError()))
+        }.get()
     }
 }

@@ -49,5 +49,8 @@ final class SQLitePatience {
 
     /// Waits for about a millisecond. Not all of those that wait look at the same moments.
     func pause() { usleep(UInt32.random(in: 300...1500)) }
+
+    /// Waits for some milliseconds.
+    func sleep(_ span: Duration) { usleep(UInt32(span.nanoseconds / 1000)) }
 }
 #endif

@@ -49,6 +49,8 @@ final class SQLiteWorker: Sendable {
     let continuity: SQLiteContinuity
     /// Only ever touched on the queue, which runs one block at a time; that is why it may be shared.
     nonisolated(unsafe) var records: SQLiteRecords?
+    /// Only ever touched on the queue.
+    nonisolated(unsafe) var turns = SQLiteTurns()
     nonisolated(unsafe) private(set) var reopen: (@Sendable () throws -> SQLiteRecords)?
 
     /// The database, opened again if it had to be given up. On the queue.

@@ -76,6 +76,7 @@ extension SQLiteWorker {
         let deadline: DispatchTime
         do {
             records = try opened()
+            if records.connection.isFile, let room = turns.begin() { records.connection.patience.sleep(room) }
             // Not for long: a renewal of this process may have arrived, and is to have the lock first.
             try records.connection.beginEffects(waiting: .milliseconds(20))
             try records.connection.assureFile()
@@ -95,6 +96,7 @@ extension SQLiteWorker {
         let unread = pending.mailbox.close()
         // Not those of a handler that takes too long: they are answered when there is nothing left to be done.
         self.records?.connection.rollBack()
+        turns.end()
         for letter in unread { letter(records) }
         return .done
     }

@@ -5,8 +5,8 @@ extension StoreConformanceCheck {
     /// Whether a store has what the check looks at. One that does not apply passes without looking.
     ///
     /// - Parameter subject: The store, and what is said about it.
-    /// - Returns: `false` for the checks of a restart, of waking, of listing and purging, of a clock that is set and of a
-    ///   bound, where the store does not adopt the protocol, or the subject does not say how.
+    /// - Returns: `false` for the checks of a restart, of waking, of listing and purging, of a clock that is set, of a
+    ///   bound and of a load, where the store does not adopt the protocol, or the subject does not say how.
     public func applies(to subject: StoreUnderTest) -> Bool {
         switch self {
         case .claimsAbsentKey, .lostCheckTellsWhatIsThere, .staleVersionChangesNothing, .expectedVersionNeverCreates,
@@ -35,6 +35,10 @@ extension StoreConformanceCheck {
         case .listingSurvivesAStepBack: subject.stepClock != nil && subject.store is any ListableIdempotencyStore
         case .freshKeysAreRefusedPastTheCapacity, .fullStoreServesItsKeys, .removalAndExpiryMakeRoom:
             subject.capacity != nil
+        case .leasesHoldInAFlood, .waitersAreAnsweredInTime: subject.load != nil
+        case .leasesHoldBesideOperators: subject.load != nil && subject.store is any ListableIdempotencyStore
+        case .leasesHoldBesideHeldKeys: subject.load?.holdUp != nil
+        case .callsOfHeldKeysEnd: subject.load?.holdUp != nil && subject.load?.callLimit != nil
         }
     }
 }

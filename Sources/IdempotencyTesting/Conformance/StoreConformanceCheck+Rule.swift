@@ -78,6 +78,14 @@ extension StoreConformanceCheck {
             "A flood of fresh keys is refused past the capacity, with that code, and evicts nothing."
         case .fullStoreServesItsKeys: "A full store renews, finishes, answers and removes what it holds."
         case .removalAndExpiryMakeRoom: "What is removed or expired makes room at once; what is lapsed does not."
+        case .leasesHoldInAFlood:
+            "In a flood of claims renewals and finishes are written within a quarter of the lease."
+        case .leasesHoldBesideHeldKeys:
+            "While other keys are held up, renewals and finishes are written within a quarter of the lease."
+        case .leasesHoldBesideOperators:
+            "While records are purged and listed, renewals and finishes are written within a quarter of the lease."
+        case .waitersAreAnsweredInTime: "Whoever waits for another's run is answered when its time is over."
+        case .callsOfHeldKeysEnd: "A call of a key that is held up ends by itself."
         }
     }
 }

@@ -123,6 +123,11 @@ extension StoreConformanceCheck {
         case .freshKeysAreRefusedPastTheCapacity: try await run.freshKeysAreRefusedPastTheCapacity()
         case .fullStoreServesItsKeys: try await run.fullStoreServesItsKeys()
         case .removalAndExpiryMakeRoom: try await run.removalAndExpiryMakeRoom()
+        case .leasesHoldInAFlood: try await run.leasesHoldInAFlood()
+        case .leasesHoldBesideHeldKeys: try await run.leasesHoldBesideHeldKeys()
+        case .leasesHoldBesideOperators: try await run.leasesHoldBesideOperators()
+        case .waitersAreAnsweredInTime: try await run.waitersAreAnsweredInTime()
+        case .callsOfHeldKeysEnd: try await run.callsOfHeldKeysEnd()
         }
     }
 }

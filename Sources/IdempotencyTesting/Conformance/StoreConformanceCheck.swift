@@ -174,4 +174,15 @@ public enum StoreConformanceCheck: String, CaseIterable, Sendable {
     case fullStoreServesItsKeys
     /// What is removed or expired makes room at once; what is lapsed does not.
     case removalAndExpiryMakeRoom
+    // Load: where `StoreUnderTest/load` is given
+    /// Renewals and finishes are written within a quarter of the lease, in a flood of ten times what the store answers within one.
+    case leasesHoldInAFlood
+    /// Renewals and finishes are written within a quarter of the lease while calls of other keys are held up.
+    case leasesHoldBesideHeldKeys
+    /// Renewals and finishes are written within a quarter of the lease while records are purged and listed.
+    case leasesHoldBesideOperators
+    /// Whoever waits for another's run is answered when its time is over, whatever else is asked of the store.
+    case waitersAreAnsweredInTime
+    /// A call of a key that is held up ends by itself, within the store's limit.
+    case callsOfHeldKeysEnd
 }

@@ -32,6 +32,8 @@ public struct StoreUnderTest: Sendable {
     public let capacity: Int?
     /// Whether expired records go without a purge, as by a server's own time to live, so that a purge need not find them.
     public let sweepsByItself: Bool
+    /// How the store is put under load; `nil`: it is not.
+    public let load: ConformanceLoad?
     /// Lets time pass on the store's clock: moves a manual one, or waits that long.
     public let advanceTime: @Sendable (Duration) async throws -> Void
     /// Sets the store's clock forward, by years too, or back if the span is negative; `nil` where that cannot be done.
@@ -53,6 +55,7 @@ public struct StoreUnderTest: Sendable {
     ///   - capacity: How many unexpired records the store takes at most; small, as the checks fill it. `nil` where that is
     ///     not bounded.
     ///   - sweepsByItself: Whether expired records go without a purge.
+    ///   - load: How the store is put under load, which takes a real clock and some seconds a check; `nil`: it is not.
     ///   - reopen: Closes the store and opens it again; `nil` where a restart loses everything.
     ///   - stepClock: Sets the store's clock forward or back; `nil` where that cannot be done.
     ///   - advanceTime: Lets time pass on the store's clock.
@@ -64,6 +67,7 @@ public struct StoreUnderTest: Sendable {
         wakeLimit: Duration = .seconds(30),
         capacity: Int? = nil,
         sweepsByItself: Bool = false,
+        load: ConformanceLoad? = nil,
         reopen: (@Sendable () async throws -> any IdempotencyStore)? = nil,
         stepClock: (@Sendable (Duration) async throws -> Void)? = nil,
         advanceTime: @escaping @Sendable (Duration) async throws -> Void
@@ -75,6 +79,7 @@ public struct StoreUnderTest: Sendable {
         self.wakeLimit = wakeLimit
         self.capacity = capacity
         self.sweepsByItself = sweepsByItself
+        self.load = load
         self.reopen = reopen
         self.stepClock = stepClock
         self.advanceTime = advanceTime

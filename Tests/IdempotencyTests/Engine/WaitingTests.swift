@@ -38,6 +38,42 @@ struct WaitingTests {
         #expect(try await follower.value.isReplay("first"))
     }
 
+    @Test("A look that the store does not answer keeps nobody past the end of his wait; nor does it keep the cancelled")
+    func unansweredLook() async throws {
+        let a = Node()
+        let finish = Gate()
+        let running = await a.run(key(), until: finish)
+        let slow = SlowReadingStore(a.memory, holdingRead: 1)
+        let b = IdempotencyInterceptor(
+            store: slow,
+            policy: try OperationPolicy(waitLimit: .seconds(2)),
+            observer: a.log,
+            runtime: IdempotencyRuntime(clock: a.clock, executor: a.executor, random: SeededGenerator(seed: 9))
+        )
+        let waiting = b.start(key()) { _ in "B" }
+        await slow.hasRead.pass()
+        await a.clock.waitForSleeper(within: .seconds(3))
+        a.clock.advance(by: .milliseconds(2200))
+        guard case .inProgress(let remaining) = try await waiting.value else {
+            Issue.record("the wait ended otherwise")
+            return
+        }
+        #expect(remaining == .milliseconds(27_800))
+        // A caller who leaves is not kept either.
+        let leaving = SlowReadingStore(a.memory, holdingRead: 1)
+        let c = IdempotencyInterceptor(
+            store: leaving,
+            runtime: IdempotencyRuntime(clock: a.clock, executor: a.executor, random: SeededGenerator(seed: 9))
+        ).start(key()) { _ in "C" }
+        await leaving.hasRead.pass()
+        c.cancel()
+        await #expect(throws: CancellationError.self) { try await c.value }
+        slow.reply.open()
+        leaving.reply.open()
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+    }
+
     @Test("When the observer hears of a wait, the next look is planned: the clock may move on at once")
     func plannedWhenTold() async throws {
         let dead = Node()
