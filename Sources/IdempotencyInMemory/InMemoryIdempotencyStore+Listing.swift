@@ -48,7 +48,10 @@ extension InMemoryIdempotencyStore: ListableIdempotencyStore {
     }
 
     /// Passes: it is there as long as its process is.
-    public nonisolated(nonsending) func check() async throws {}
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
+        StoreReport(product: "memory", role: .embedded, warnings: ["Every record is gone with the process."])
+    }
 
     /// A shard, and the hash of the last key of it that was listed.
     private struct Place {

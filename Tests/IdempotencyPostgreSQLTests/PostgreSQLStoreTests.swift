@@ -117,7 +117,12 @@ struct PostgreSQLStoreTests {
         )
         #expect(try await IdempotencyInterceptor(store: other).idempotent(key: key()) { _ in "B" } == "B")
         _ = try await store.subscribe(to: key()) {}
-        try await store.check()
+        let report = try await store.check()
+        #expect(report.product == "PostgreSQL" && report.role == .primary)
+        #expect(report.version?.isEmpty == false && report.address?.contains(":") == true)
+        #expect(report.value(of: "fsync") == "on" && report.value(of: "synchronous_commit") == "on")
+        // The probe is gone.
+        #expect(try await store.list(RecordQuery(operation: "idempotency-check"), after: nil, limit: 1).records.isEmpty)
         await store.close()
         await other.close()
     }

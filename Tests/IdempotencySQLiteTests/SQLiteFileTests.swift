@@ -77,6 +77,18 @@ struct SQLiteFileTests {
         #expect(error?.code == .storeUnavailable)
     }
 
+    @Test("A check says which file it is, and how safely it keeps what is committed")
+    func report() async throws {
+        let safe = try await open().check()
+        #expect(safe.product == "SQLite" && safe.role == .embedded && safe.warnings.isEmpty)
+        #expect(safe.address?.hasSuffix("/keys.db") == true && safe.version?.hasPrefix("3.") == true)
+        #expect(safe.value(of: "journal_mode") == "wal" && safe.value(of: "synchronous") == "FULL")
+        let quick = try await SQLiteIdempotencyStore(path: folder.path("quick.db"), durability: .processCrash).check()
+        #expect(quick.value(of: "synchronous") == "NORMAL" && !quick.warnings.isEmpty)
+        let inMemory = try await SQLiteIdempotencyStore(path: ":memory:").check()
+        #expect(inMemory.address == ":memory:" && !inMemory.warnings.isEmpty)
+    }
+
     @Test("Many that open one new file at once all succeed")
     func openedAtOnce() async throws {
         for round in 0..<100 {

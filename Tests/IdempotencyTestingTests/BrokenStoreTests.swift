@@ -207,7 +207,7 @@ struct BrokenStoreTests {
             return try await base.purge(limit: limit)
         }
 
-        nonisolated(nonsending) func check() async throws { try await base.check() }
+        nonisolated(nonsending) func check() async throws -> StoreReport { try await base.check() }
 
         nonisolated(nonsending) func subscribe(
             to key: IdempotencyKey,

@@ -140,10 +140,12 @@ public struct RecordAdministration: Sendable {
         return purged
     }
 
-    /// Makes sure that the store can be written to and read from: for a readiness probe.
+    /// Makes sure that a key could be claimed now: for a readiness probe.
     ///
+    /// - Returns: What the store found: the server, its version and role, and the settings on which it rests what is lost.
     /// - Throws: What is wrong, as the store says.
-    public nonisolated(nonsending) func check() async throws {
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
         try await listableStore.check()
     }
 }

@@ -31,8 +31,10 @@ public protocol ListableIdempotencyStore: IdempotencyStore {
     /// - Throws: An error if the store cannot tell.
     nonisolated(nonsending) func purge(limit: Int) async throws -> Int
 
-    /// Makes sure that the store can be written to and read from now: for a readiness probe.
+    /// Makes sure that a key could be claimed now: for a readiness probe.
     ///
-    /// - Throws: An error that says what is wrong.
-    nonisolated(nonsending) func check() async throws
+    /// - Returns: What the store found.
+    /// - Throws: An error that says what is wrong, wherever a claim would be refused.
+    @discardableResult
+    nonisolated(nonsending) func check() async throws -> StoreReport
 }

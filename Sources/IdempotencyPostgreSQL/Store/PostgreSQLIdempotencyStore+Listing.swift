@@ -67,23 +67,27 @@ extension PostgreSQLIdempotencyStore: ListableIdempotencyStore {
 
     /// Makes sure that a key could be claimed: writes a record and removes it.
     ///
+    /// - Returns: The server's version and address, and the settings on which it rests what a crash or a failover takes.
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong; with
     ///   ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made the table.
-    public nonisolated(nonsending) func check() async throws {
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
         let look = PostgreSQLConnection.Command(sql: statements.look, isKept: false)
         let schemaVersion = PostgreSQLConnection.Command(sql: statements.schemaVersion, isKept: false)
-        let version = try await worker.use { [opener] lane in
+        let report = PostgreSQLConnection.Command(sql: PostgreSQLReport.query, isKept: false)
+        let (version, found) = try await worker.use { [opener] lane in
             try opener.lookAgain()
-            let rows = try lane.send([look, schemaVersion])
+            let rows = try lane.send([look, schemaVersion, report])
             try PostgreSQLTableLook(rows[0]).validate()
-            return rows[1].integer(0, 0)
+            return (rows[1].integer(0, 0), PostgreSQLReport.report(rows[2]))
         }
         guard version <= SQLSchema.version else { throw PostgreSQLErrors.newerSchema(version) }
         let probe = StoreProbe()
         guard case .stored(let written) = try await checkAndSet(probe.key, expecting: nil, .write(probe.record)) else {
-            return
+            return found
         }
         _ = try await checkAndSet(probe.key, expecting: written, .remove)
+        return found
     }
 }
 #endif

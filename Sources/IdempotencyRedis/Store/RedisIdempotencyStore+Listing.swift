@@ -61,8 +61,10 @@ extension RedisIdempotencyStore: ListableIdempotencyStore {
 
     /// Makes sure that the server can be written to, and is still one that may be used.
     ///
+    /// - Returns: The server's version, and the settings on which it rests what a crash or a failover takes.
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong.
-    public nonisolated(nonsending) func check() async throws {
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
         try await server.check()
     }
 }

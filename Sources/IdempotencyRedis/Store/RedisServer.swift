@@ -14,7 +14,7 @@ struct RedisServer: Sendable {
     init(_ client: any RedisClient, _ layout: RedisLayout, _ options: RedisStoreOptions) async throws {
         self.client = client
         self.options = options
-        warnings = try await Self.look(at: client, options)
+        warnings = try await Self.look(at: client, options).warnings
         guard case .bytes(let digest) = try await client.ask(RedisScript.loading) else {
             throw RedisErrors.unexpectedReply
         }
@@ -78,8 +78,8 @@ struct RedisServer: Sendable {
     }
 
     /// Makes sure that the server may still be used, and that keys could be claimed: writes records and removes them.
-    nonisolated(nonsending) func check() async throws {
-        _ = try await Self.look(at: client, options)
+    nonisolated(nonsending) func check() async throws -> StoreReport {
+        let report = try await Self.look(at: client, options)
         // In several buckets, which in a cluster are on several servers.
         for _ in 0..<8 {
             let probe = StoreProbe()
@@ -88,10 +88,11 @@ struct RedisServer: Sendable {
             }
             _ = try await ask(.remove(RecordVersion(rawValue: UInt64(bitPattern: version))), probe.key)
         }
+        return report
     }
 
-    /// Returns what is unsafe about a server.
-    private static func look(at client: any RedisClient, _ options: RedisStoreOptions) async throws -> [String] {
+    /// Returns what a server is, and what is unsafe about it.
+    private static func look(at client: any RedisClient, _ options: RedisStoreOptions) async throws -> StoreReport {
         guard let text = try await client.ask(RedisCommand("INFO")).text else { throw RedisErrors.unexpectedReply }
         let info = RedisServerInfo(text)
         if info.isSentinel {
@@ -114,6 +115,6 @@ struct RedisServer: Sendable {
                 "The server may lose what it acknowledges: \(warnings.joined(separator: " ")) Or accept that with unsafeServer."
             )
         }
-        return warnings
+        return info.report(flushes: flushes, replicas: options.replicas?.count, warnings)
     }
 }

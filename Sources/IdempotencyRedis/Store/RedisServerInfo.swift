@@ -1,3 +1,5 @@
+internal import Idempotency
+
 /// What a server says of itself (`INFO`), as far as it matters to a store.
 @available(Idempotency 0.1, *)
 struct RedisServerInfo {
@@ -26,6 +28,28 @@ struct RedisServerInfo {
     var isSentinel: Bool { fields["redis_mode"] == "sentinel" }
 
     var isLoading: Bool { fields["loading"] == "1" && fields["async_loading"] != "1" }
+
+    /// What it says of itself, for a check that it has passed.
+    ///
+    /// - Parameters:
+    ///   - flushes: Its setting `appendfsync`, if it tells.
+    ///   - replicas: How many replicas confirm each write; `nil`: none is asked.
+    ///   - warnings: What is unsafe about it.
+    func report(flushes: String?, replicas: Int?, _ warnings: [String]) -> StoreReport {
+        var settings: [StoreReport.Setting] = []
+        if let isKept = fields["aof_enabled"] { settings.append(.init("appendonly", isKept == "1" ? "yes" : "no")) }
+        if let flushes { settings.append(.init("appendfsync", flushes)) }
+        if let policy = fields["maxmemory_policy"] { settings.append(.init("maxmemory-policy", String(policy))) }
+        if let replicas { settings.append(.init("WAIT", String(replicas))) }
+        return StoreReport(
+            product: fields["server_name"] == "valkey" ? "Valkey" : "Redis",
+            version: (fields["valkey_version"] ?? fields["redis_version"]).map(String.init),
+            address: fields["tcp_port"].map { "port \($0)" },
+            role: fields["role"] == "master" ? .primary : .unknown,
+            settings: settings,
+            warnings: warnings
+        )
+    }
 
     /// Why the server may lose what it has acknowledged, in sentences.
     ///

@@ -28,9 +28,18 @@ extension SQLIdempotencyStore: ListableIdempotencyStore {
         return try read { try Int(sqlValue: results.last?.first?.values.first ?? .null) }
     }
 
-    /// Makes sure that the tables are there, known to this release, and can be written to.
-    public nonisolated(nonsending) func check() async throws {
+    /// Makes sure that a key could be claimed: looks whether this release knows the tables, writes a record and removes it.
+    ///
+    /// - Returns: Which database it is.
+    /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong, or what the driver throws.
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
         try requireKnownSchema(try await run(statements.check))
+        let probe = StoreProbe()
+        if case .stored(let version) = try await checkAndSet(probe.key, expecting: nil, .write(probe.record)) {
+            _ = try await checkAndSet(probe.key, expecting: version, .remove)
+        }
+        return StoreReport(product: client.dialect == .sqlite ? "SQLite" : "PostgreSQL", role: .unknown)
     }
 }
 

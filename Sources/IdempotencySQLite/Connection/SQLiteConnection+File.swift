@@ -1,5 +1,6 @@
 #if SQLite
 internal import CSQLite
+internal import Idempotency
 
 #if canImport(Darwin)
 internal import Darwin
@@ -61,6 +62,34 @@ extension SQLiteConnection {
                 patience.pause()
             }
         }
+    }
+
+    /// What is open, and how it keeps what is committed.
+    func report() throws(SQLiteFailure) -> StoreReport {
+        func setting(_ name: String) throws(SQLiteFailure) -> String {
+            let pragma = try statement(once: "PRAGMA \(name)")
+            return try pragma.step() ? pragma.text(0) ?? "" : ""
+        }
+        let levels = ["0": "OFF", "1": "NORMAL", "2": "FULL", "3": "EXTRA"]
+        let level = try setting("synchronous")
+        let name = handle.flatMap { sqlite3_db_filename($0, "main") }.map { String(cString: $0) }
+        var warnings: [String] = []
+        if !isFile {
+            warnings.append("Every record is gone with the store.")
+        } else if level == "1" {
+            warnings.append("A loss of power takes the last commits.")
+        }
+        return StoreReport(
+            product: "SQLite",
+            version: String(cString: sqlite3_libversion()),
+            address: isFile ? name : ":memory:",
+            role: .embedded,
+            settings: [
+                StoreReport.Setting("journal_mode", try setting("journal_mode")),
+                StoreReport.Setting("synchronous", levels[level] ?? level),
+            ],
+            warnings: warnings
+        )
     }
 
     /// Makes sure that the names of the database and of its write-ahead log still mean the files that are open.

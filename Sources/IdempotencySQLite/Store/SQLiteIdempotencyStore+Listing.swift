@@ -63,16 +63,19 @@ extension SQLiteIdempotencyStore: ListableIdempotencyStore {
 
     /// Makes sure that a key could be claimed: writes a record and removes it.
     ///
+    /// - Returns: SQLite's version, the file, and the settings on which it rests what a loss of power takes.
     /// - Throws: ``/Idempotency/IdempotencyError`` that says what is wrong; with
     ///   ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made the table.
-    public nonisolated(nonsending) func check() async throws {
+    @discardableResult
+    public nonisolated(nonsending) func check() async throws -> StoreReport {
         let schema = SQLSchema(table: table, dialect: .sqlite)
-        try await worker.use { records, now in
+        return try await worker.use { records, now in
             let version = try records.schemaVersion(schema)
             guard version <= SQLSchema.version else { throw SQLiteErrors.newerSchema(version, SQLSchema.version) }
             try records.connection.run("BEGIN IMMEDIATE")
             try records.probe(now)
             try records.connection.commitEffects()
+            return try records.connection.report()
         }
     }
 }

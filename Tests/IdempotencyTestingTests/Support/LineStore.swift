@@ -150,5 +150,5 @@ final class LineStore: ListableIdempotencyStore {
         return try await base.purge(limit: limit)
     }
 
-    nonisolated(nonsending) func check() async throws {}
+    nonisolated(nonsending) func check() async throws -> StoreReport { StoreReport(product: "a line", role: .embedded) }
 }

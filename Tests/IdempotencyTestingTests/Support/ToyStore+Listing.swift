@@ -106,7 +106,8 @@ extension ToyStore: ListableIdempotencyStore {
         return expired.count
     }
 
-    nonisolated(nonsending) func check() async throws {
+    nonisolated(nonsending) func check() async throws -> StoreReport {
         if flaw == .workingStorePassesItsCheck { throw CancellationError() }
+        return StoreReport(product: "a toy", role: .embedded)
     }
 }

@@ -148,6 +148,17 @@ struct RecordAdministrationTests {
         #expect(store.count == 201)
         #expect(try await administration.purge(portion: 50) == 200)
         #expect(try await all(RecordQuery(), limit: 10).map(\.state) == [.lapsed])
-        try await administration.check()
+        let report = try await administration.check()
+        #expect(report.role == .embedded && report.version == nil && !report.warnings.isEmpty)
+        let other = StoreReport(
+            product: "Files",
+            version: "2",
+            address: "here",
+            role: .primary,
+            settings: [StoreReport.Setting("flush", "yes")],
+            warnings: ["Mind the gap."]
+        )
+        #expect(other.value(of: "flush") == "yes" && other.value(of: "other") == nil)
+        #expect("\(other)" == "Files 2 at here (primary): flush=yes. Mind the gap.")
     }
 }

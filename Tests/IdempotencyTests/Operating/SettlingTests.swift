@@ -449,7 +449,7 @@ private struct MixedUpListing: ListableIdempotencyStore {
     }
 
     nonisolated(nonsending) func purge(limit: Int) async throws -> Int { 0 }
-    nonisolated(nonsending) func check() async throws {}
+    nonisolated(nonsending) func check() async throws -> StoreReport { StoreReport(product: "a test", role: .embedded) }
 }
 
 /// A store whose calls can be disturbed, listed past the disturbance.
@@ -481,5 +481,5 @@ private struct Listing: ListableIdempotencyStore {
     }
 
     nonisolated(nonsending) func purge(limit: Int) async throws -> Int { try await records.purge(limit: limit) }
-    nonisolated(nonsending) func check() async throws { try await records.check() }
+    nonisolated(nonsending) func check() async throws -> StoreReport { try await records.check() }
 }

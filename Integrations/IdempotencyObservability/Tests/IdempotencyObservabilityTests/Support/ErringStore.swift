@@ -63,7 +63,7 @@ final class ErringStore: ListableIdempotencyStore {
         return count
     }
 
-    nonisolated(nonsending) func check() async throws {
+    nonisolated(nonsending) func check() async throws -> StoreReport {
         try await base.check()
     }
 }
