@@ -1,3 +1,4 @@
+internal import Idempotency
 import Synchronization
 
 /// Sleeps and wakes beside a load, and notes by how much it woke too late: that is the machine's doing and the executor's.
