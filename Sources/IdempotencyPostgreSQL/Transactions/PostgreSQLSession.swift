@@ -324,7 +324,12 @@ final class PostgreSQLSession: SQLSession {
 @available(Idempotency 0.1, *)
 extension SQLError {
     fileprivate init(_ failure: PostgreSQLFailure) {
-        self.init(code: failure.code, message: failure.message, mayBeRepeated: failure.mayBeRepeated)
+        self.init(
+            code: failure.code,
+            message: failure.message,
+            mayBeRepeated: failure.mayBeRepeated,
+            isUnavailable: failure.isAboutConnection
+        )
     }
 }
 #endif

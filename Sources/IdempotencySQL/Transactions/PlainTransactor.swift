@@ -36,12 +36,14 @@ struct PlainTransactor: Transactor {
             } catch SQLCommitFailure.undone(let error as SQLError) where error.mayBeRepeated {
                 guard tries < settings.maximumTries else { throw error }
             } catch SQLCommitFailure.undone(let error) {
-                throw error
+                throw TransactionErrors.told(error)
             } catch SQLCommitFailure.unknown(let error) {
                 throw error
             } catch {
                 await transaction.rollBack()
-                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
+                guard transaction.mayBeRepeated, tries < settings.maximumTries else {
+                    throw TransactionErrors.told(error)
+                }
             }
         }
     }
