@@ -129,9 +129,6 @@ public struct HTTPIdempotency: Sendable {
         )
     }
 
-    /// The longest time that a client is told to wait, in seconds: a year.
-    private static let longestDelay: Int64 = 31_536_000
-
     /// The response that says what is wrong.
     func problem(
         _ kind: ProblemKind,
@@ -148,9 +145,8 @@ public struct HTTPIdempotency: Sendable {
         var fields = [HeaderField("Content-Type", ProblemDocument.contentType)] + more
         if let retryAfter {
             // RFC 9110, section 10.2.3: whole seconds. Never zero, so that nobody asks in a loop.
-            let (whole, rest) = retryAfter.components
-            let seconds = min(max(1, whole), Self.longestDelay) + (whole > 0 && rest > 0 ? 1 : 0)
-            fields.append(HeaderField("Retry-After", String(seconds)))
+            let seconds = retryAfter.components.seconds + (retryAfter.components.attoseconds > 0 ? 1 : 0)
+            fields.append(HeaderField("Retry-After", String(max(1, seconds))))
         }
         if let documentation = storage.policy.documentation {
             fields.append(HeaderField("Link", "<\(documentation)>; rel=\"describedby\""))

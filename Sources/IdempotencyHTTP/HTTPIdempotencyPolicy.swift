@@ -43,8 +43,7 @@ public struct HTTPIdempotencyPolicy: Sendable {
     /// Services whose errors have the status 200, as in GraphQL and JSON-RPC, look at the body.
     public var disposition: @Sendable (HandlerResponse<Void>) -> ResponseDisposition = { .standard($0.status) }
 
-    /// After what time a client is to repeat a request that could not be carried out; 2 s. Sent in whole seconds, rounded up; a
-    /// second at least, and about a year at most.
+    /// After what time a client is to repeat a request that could not be carried out; 2 s. Sent in whole seconds, rounded up.
     public var retryDelay = Duration.seconds(2)
 
     /// Where the service's clients can read about its keys. Each problem then has a field `Link` with the relation

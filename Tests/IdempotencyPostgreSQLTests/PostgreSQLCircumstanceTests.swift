@@ -242,46 +242,6 @@ struct PostgreSQLCircumstanceTests {
         await store.close()
     }
 
-    @Test(
-        "A transaction's limit of nothing, of less and of for ever is one that a handler can work with",
-        arguments: [Duration.zero, .seconds(-1), .seconds(Int64.min), .seconds(Int64.max)]
-    )
-    func oddLimits(_ limit: Duration) async throws {
-        let store = try await store(Server.freshTable())
-        let ledger = TransactionalInterceptor(store: store, transactionLimit: limit)
-        var value: Int64?
-        // The least limit is short for a machine that is busy.
-        for _ in 0..<1000 where value == nil {
-            do {
-                value = try await ledger.idempotent(key: key("k")) { transaction, _ in
-                    try await transaction.query("SELECT 1::bigint AS one")[0].decode("one") as Int64
-                }
-            } catch {
-                #expect(limit <= .zero, "\(error)")
-            }
-        }
-        #expect(value == 1)
-        await store.close()
-    }
-
-    @Test(
-        "A connect timeout that cannot be is refused when the store is opened",
-        arguments: [Duration.zero, .seconds(-1), .seconds(Int64.max)]
-    )
-    func oddConnectTimeouts(_ span: Duration) async throws {
-        var options = PostgreSQLOptions()
-        options.connectTimeout = span
-        let refused = options
-        let error = await refusal {
-            _ = try await PostgreSQLIdempotencyStore(
-                Server.connectionString,
-                table: Server.freshTable(),
-                options: refused
-            )
-        }
-        #expect(error?.code == .invalidConfiguration)
-    }
-
     @Test("An empty search path: the error says where the table was looked for")
     func emptySearchPath() async throws {
         let table = try Server.freshTable()

@@ -98,30 +98,6 @@ struct PostgreSQLTransactionTests {
         }
     }
 
-    @Test(
-        "A server that ends the handler's session is the store's being away, as for other calls; nothing took effect",
-        arguments: [OperationPolicy.Mode.enforce, .off]
-    )
-    func terminated(_ mode: OperationPolicy.Mode) async throws {
-        let scene = try await Scene()
-        let ledger = TransactionalInterceptor(store: scene.store, policy: try OperationPolicy(mode: mode))
-        let key = try IdempotencyKey(operation: "charge", value: "terminated")
-        for attempt in 1...2 {
-            let error = await refusal {
-                try await ledger.idempotent(key: key) { transaction, execution in
-                    try await transaction.execute(
-                        "INSERT INTO \(identifier: scene.effects) VALUES (\(attempt), \("a note"))"
-                    )
-                    if attempt == 1 { try scene.endSessions("state = 'idle in transaction'") }
-                    try await transaction.execute("SELECT 1")
-                }
-            }
-            #expect(error?.code == (attempt == 1 ? .storeUnavailable : nil))
-            if attempt == 1 { #expect(error?.message.contains("57P01") == true) }
-        }
-        #expect(try scene.effectCount == "1")
-    }
-
     @Test("Effect and result are committed together; nobody sees one without the other")
     func commit() async throws {
         let scene = try await Scene()

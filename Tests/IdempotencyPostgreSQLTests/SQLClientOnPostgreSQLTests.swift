@@ -34,38 +34,6 @@ struct SQLClientOnPostgreSQLTests {
         await other.close()
     }
 
-    @Test("A sequence that stays behind, as after logical replication, gives no lower version, and no run is disturbed")
-    func sequenceBehind() async throws {
-        let libpq = try await PostgreSQLIdempotencyStore(Server.connectionString, options: .patient)
-        let table = try Server.freshTable()
-        let store = SQLIdempotencyStore(SessionClient(store: libpq), table: table)
-        try await store.migrate()
-        let sequence = SQLSchema(table: table, dialect: .postgreSQL).versionSequence
-        let interceptor = IdempotencyInterceptor(store: store, policy: try OperationPolicy(lapse: .rerun))
-        let key = try IdempotencyKey(operation: "charge", value: "behind")
-        var last: UInt64 = 0
-        for _ in 1...3 {
-            // The token of a claim, and the version of a finish over it.
-            try await interceptor.idempotent(key: key) { execution in
-                let token = try #require(execution.token)
-                #expect(token.rawValue > last)
-                last = token.rawValue
-                try RawConnection().run("SELECT setval('\(sequence)', 1)")
-            }
-            let found = try #require(try await store.load(key))
-            #expect(found.version.rawValue > last)
-            last = found.version.rawValue
-            guard case .stored(let removed) = try await store.checkAndSet(key, expecting: found.version, .remove)
-            else {
-                Issue.record("not removed")
-                return
-            }
-            #expect(removed.rawValue > last)
-            last = removed.rawValue
-        }
-        await libpq.close()
-    }
-
     @Test("A claim that was held up in the middle has a greater version than whoever came before it")
     func heldUp() async throws {
         let libpq = try await PostgreSQLIdempotencyStore(Server.connectionString, options: .patient)

@@ -249,37 +249,6 @@ struct SQLiteTransactionTests {
         #expect(try await effects.count(key) == 1)
     }
 
-    @Test(
-        "A transaction's limit of nothing, of less and of for ever is one that a handler can work with",
-        arguments: [Duration.zero, .seconds(-1), .seconds(Int64.min), .seconds(Int64.max)]
-    )
-    func oddLimits(_ limit: Duration) async throws {
-        let store = try await SQLiteIdempotencyStore(path: folder.path("ledger.db"))
-        let effects = try await Ledger(store)
-        let ledger = TransactionalInterceptor(store: store, transactionLimit: limit)
-        let key = Ledger.key("odd")
-        // The least limit is short for a machine that is busy.
-        for _ in 0..<1000 {
-            do {
-                return try await ledger.idempotent(key: key) { transaction, _ in try await transaction.enter(key) }
-            } catch {
-                #expect(limit <= .zero, "\(error)")
-            }
-        }
-        #expect(try await effects.count(key) == 1)
-    }
-
-    @Test(
-        "A busy timeout that cannot be is refused when the store is opened",
-        arguments: [Duration.seconds(-1), .seconds(61), .seconds(Int64.max), .seconds(Int64.min)]
-    )
-    func oddBusyTimeouts(_ span: Duration) async throws {
-        await expectError(.invalidConfiguration) {
-            try await SQLiteIdempotencyStore(path: folder.path("keys.db"), busyTimeout: span)
-        }
-        await (try await SQLiteIdempotencyStore(path: folder.path("keys.db"), busyTimeout: .zero)).close()
-    }
-
     @Test("A renewal that is due while the transaction is open waits for it, and not the other way round")
     func renewal() async throws {
         let store = try await SQLiteIdempotencyStore(path: folder.path("ledger.db"))

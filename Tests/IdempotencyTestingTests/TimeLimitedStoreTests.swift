@@ -24,16 +24,6 @@ struct TimeLimitedStoreTests {
         }
     }
 
-    @Test("A limit of for ever is one that a clock takes; one of less than nothing gives up at once")
-    func oddLimits() async throws {
-        let key = try IdempotencyKey(operation: "charge", value: "k")
-        let store = InMemoryIdempotencyStore()
-        let patient = TimeLimitedStore(store, limit: .seconds(Int64.max), clock: ContinuousClock())
-        #expect(try await patient.load(key) == nil)
-        let impatient = TimeLimitedStore(SlowStore(clock: ManualClock()), limit: .seconds(-1))
-        await #expect(throws: TimeLimitedStore.TimedOut.self) { try await impatient.load(key) }
-    }
-
     @Test("A store that does not answer is given up, and the caller is told")
     func givesUp() throws {
         let (code, _) = try Simulation.run(seed: 1) { simulation in

@@ -19,7 +19,7 @@ public struct RecordQuery: Hashable, Sendable {
     ///   - operation: Only this operation's.
     ///   - tenant: Only this tenant's.
     ///   - principal: Only this principal's.
-    ///   - minimumAge: Only those whose last write is at least so long ago; zero or less: all.
+    ///   - minimumAge: Only those whose last write is at least so long ago.
     public init(
         states: Set<RecordState> = Set(RecordState.allCases),
         operation: String? = nil,

@@ -63,9 +63,6 @@ public struct PostgreSQLFailure: Error, Hashable, Sendable {
             || ["25006", "25P03", "26000", "0A000"].contains(code)
     }
 
-    /// Whether the server has ended the connection, or is none that can be written to.
-    var isAboutConnection: Bool { isLost || code.hasPrefix("57P") || code.hasPrefix("08") || code == "25006" }
-
     /// Whether tables or sequences are not those that the connection knew: they may have been made anew.
     var isAboutSchema: Bool { ["42P01", "42703", "XX000"].contains(code) }
 

@@ -15,11 +15,10 @@ extension PostgreSQLIdempotencyStore: TransactionalIdempotencyStore, SQLTableSto
     /// It begins with the first statement, at the isolation that the store was given. What a handler changes in the session,
     /// beyond the transaction, stays for the next handler: use `SET LOCAL`.
     ///
-    /// - Parameter limit: How long it may stay open, 10 milliseconds at least; then it is rolled back, also by the server alone.
+    /// - Parameter limit: How long it may stay open; then it is rolled back, also by the server alone.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable`` if the server
     ///   cannot be reached, or no connection comes free in time; `CancellationError`.
     public func beginTransaction(for limit: Duration) async throws -> any SQLSession {
-        let limit = max(limit, .milliseconds(10))
         let seat = try await seats.take(within: min(limit, opener.options.connectTimeout))
         let opened = await seat.run { [opener] in Result { try seat.connect(opener) } }
         if case .failure(let error) = opened {

@@ -324,12 +324,7 @@ final class PostgreSQLSession: SQLSession {
 @available(Idempotency 0.1, *)
 extension SQLError {
     fileprivate init(_ failure: PostgreSQLFailure) {
-        self.init(
-            code: failure.code,
-            message: failure.message,
-            mayBeRepeated: failure.mayBeRepeated,
-            isUnavailable: failure.isAboutConnection
-        )
+        self.init(code: failure.code, message: failure.message, mayBeRepeated: failure.mayBeRepeated)
     }
 }
 #endif

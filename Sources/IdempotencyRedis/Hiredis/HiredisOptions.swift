@@ -40,8 +40,8 @@ public struct HiredisOptions: Sendable {
     public init() {}
 
     func validate() throws(IdempotencyError) {
-        guard connectTimeout >= .milliseconds(1), connectTimeout <= .seconds(600) else {
-            throw RedisErrors.unusable("The connect timeout has to be a millisecond to ten minutes.")
+        guard connectTimeout >= .milliseconds(1) else {
+            throw RedisErrors.unusable("The connect timeout has to be at least a millisecond.")
         }
         guard replyTimeout >= .milliseconds(1), replyTimeout <= .seconds(60) else {
             throw RedisErrors.unusable("The reply timeout has to be a millisecond to a minute.")

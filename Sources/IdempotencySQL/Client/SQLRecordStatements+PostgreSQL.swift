@@ -14,16 +14,8 @@ extension SQLRecordStatements {
     /// For how long a row is kept in any case, in microseconds.
     private var quarantine: SQLStatement { "\(raw: String(SQLSchema.grace.nanoseconds / 1000))" }
 
-    /// The version of a row that is made. A sequence may stay behind, as after logical replication: the clock does not.
-    private var firstVersion: SQLStatement { "greatest(nextval(\(sequenceName)), \(now))" }
-
-    /// The version of a row that is written to. Drawn in the statement's `SET`, which is computed under the row's lock.
-    /// `EXCLUDED` is computed before.
-    ///
-    /// - Parameter row: What the statement calls the row.
-    private func nextVersion(of row: SQLStatement) -> SQLStatement {
-        "greatest(nextval(\(sequenceName)), \(row).version + 1, \(now))"
-    }
+    /// Drawn in the statement's `SET`, which is computed under the row's lock. `EXCLUDED` is computed before.
+    private var nextVersion: SQLStatement { "nextval(\(sequenceName))" }
 
     private var sequenceName: SQLStatement {
         "'\(raw: schema.versionSequence.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
@@ -42,7 +34,7 @@ extension SQLRecordStatements {
             case (.remove, let expected?): removeOnPostgreSQL(key, expected)
             case (.remove, nil):
                 """
-                written AS (SELECT \(firstVersion) AS version
+                written AS (SELECT \(nextVersion) AS version
                     WHERE NOT EXISTS (SELECT FROM \(records) WHERE \(isAt(key)) AND \(isThere)))
                 """
             }
@@ -61,10 +53,10 @@ extension SQLRecordStatements {
         INSERT INTO \(records) AS there
             (scope, key, operation, tenant, principal, state, attempt, version, written_at, held_until, expires_at, record)
         VALUES (\(key.scope.text), \(key.value), \(key.scope.operation), \(key.scope.tenant), \(key.scope.principal),
-            \(columns.state), \(columns.attempt), \(firstVersion), \(now), \(now) + \(columns.held), \(now) + \(columns.kept),
+            \(columns.state), \(columns.attempt), \(nextVersion), \(now), \(now) + \(columns.held), \(now) + \(columns.kept),
             \(columns.record))
         ON CONFLICT (scope, key) DO UPDATE SET
-            state = EXCLUDED.state, attempt = EXCLUDED.attempt, version = \(nextVersion(of: "there")),
+            state = EXCLUDED.state, attempt = EXCLUDED.attempt, version = \(nextVersion),
             written_at = \(now), held_until = \(now) + \(columns.held), expires_at = \(now) + \(columns.kept),
             record = EXCLUDED.record
         WHERE there.expires_at <= \(now) OR there.state = 'removed'
@@ -76,8 +68,7 @@ extension SQLRecordStatements {
         -> SQLStatement
     {
         """
-        UPDATE \(records) AS there SET state = \(columns.state), attempt = \(columns.attempt),
-            version = \(nextVersion(of: "there")),
+        UPDATE \(records) SET state = \(columns.state), attempt = \(columns.attempt), version = \(nextVersion),
             written_at = \(now), held_until = \(now) + \(columns.held), expires_at = \(now) + \(columns.kept),
             record = \(columns.record)
         WHERE \(isAt(key)) AND version = \(expected) AND \(isThere)
@@ -92,9 +83,9 @@ extension SQLRecordStatements {
         dropped AS (
             DELETE FROM \(records)
             WHERE \(isAt(key)) AND version = \(expected) AND \(isThere) AND written_at <= \(now) - \(quarantine)
-            RETURNING least(version + 1, \(firstVersion)) AS version
+            RETURNING least(version + 1, \(nextVersion)) AS version
         ), marked AS (
-            UPDATE \(records) AS there SET state = 'removed', version = \(nextVersion(of: "there")),
+            UPDATE \(records) SET state = 'removed', version = \(nextVersion),
                 written_at = \(now), held_until = \(now), expires_at = \(now), record = ''::bytea
             WHERE \(isAt(key)) AND version = \(expected) AND \(isThere) AND written_at > \(now) - \(quarantine)
             RETURNING version

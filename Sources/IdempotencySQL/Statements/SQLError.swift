@@ -14,22 +14,16 @@ public struct SQLError: Error, Hashable, Sendable {
     /// Whether the same transaction may succeed if it is begun again: a serialization failure or a deadlock.
     public let mayBeRepeated: Bool
 
-    /// Whether the database has ended the connection, or could not be reached. A transaction that was open is undone, unless its
-    /// commit was under way.
-    public let isUnavailable: Bool
-
     /// An error of a client.
     ///
     /// - Parameters:
     ///   - code: The SQLSTATE, or the database's own code.
     ///   - message: The database's text.
     ///   - mayBeRepeated: Whether the same transaction may succeed if it is begun again.
-    ///   - isUnavailable: Whether the database has ended the connection, or could not be reached.
-    public init(code: String, message: String, mayBeRepeated: Bool = false, isUnavailable: Bool = false) {
+    public init(code: String, message: String, mayBeRepeated: Bool = false) {
         self.code = code
         self.message = message
         self.mayBeRepeated = mayBeRepeated
-        self.isUnavailable = isUnavailable
     }
 
     static func unreadable(_ value: SQLValue, as type: Any.Type) -> SQLError {

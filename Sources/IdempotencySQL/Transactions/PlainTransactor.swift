@@ -36,14 +36,12 @@ struct PlainTransactor: Transactor {
             } catch SQLCommitFailure.undone(let error as SQLError) where error.mayBeRepeated {
                 guard tries < settings.maximumTries else { throw error }
             } catch SQLCommitFailure.undone(let error) {
-                throw TransactionErrors.told(error)
+                throw error
             } catch SQLCommitFailure.unknown(let error) {
                 throw error
             } catch {
                 await transaction.rollBack()
-                guard transaction.mayBeRepeated, tries < settings.maximumTries else {
-                    throw TransactionErrors.told(error)
-                }
+                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
             }
         }
     }

@@ -34,7 +34,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
                 }
                 let mayRepeat = transaction.mayBeRepeated && tries < settings.maximumTries
                 await transaction.rollBack()
-                guard mayRepeat else { throw TransactionErrors.told(error) }
+                guard mayRepeat else { throw error }
                 try await run.pause(after: tries)
                 run.takeStepsAgain()
                 continue
@@ -121,9 +121,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
                     throw failure
                 }
                 await transaction.rollBack()
-                guard transaction.mayBeRepeated, tries < settings.maximumTries else {
-                    throw TransactionErrors.told(error)
-                }
+                guard transaction.mayBeRepeated, tries < settings.maximumTries else { throw error }
                 try await run.pause(after: tries)
                 continue
             }
@@ -156,7 +154,7 @@ struct ProtectedTransactor<Kind: ResultKind>: Transactor {
     /// Waits for the next try of what the database undid at its end, or before in a statement whose error the handler hid.
     private func pause(after tries: Int, _ error: any Error, _ transaction: SQLTransaction) async throws {
         let mayRepeat = transaction.mayBeRepeated || (error as? SQLError)?.mayBeRepeated ?? false
-        guard mayRepeat, tries < settings.maximumTries else { throw TransactionErrors.told(error) }
+        guard mayRepeat, tries < settings.maximumTries else { throw error }
         try await run.pause(after: tries)
     }
 }

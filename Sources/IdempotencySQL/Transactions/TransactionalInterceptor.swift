@@ -30,8 +30,7 @@ public struct TransactionalInterceptor: Sendable {
     ///   - store: Where records are kept, and the effects beside them.
     ///   - policy: How operations are protected. Its lapse handling and its handling of store failures do not matter here: to
     ///     run again is always right, and without the store there is no effect.
-    ///   - transactionLimit: How long a transaction may stay open, 10 milliseconds at least; `nil`: a third of the lease. A store
-    ///     may allow less.
+    ///   - transactionLimit: How long a transaction may stay open; `nil`: a third of the lease. A store may allow less.
     ///   - maximumTries: How often a transaction is begun that the database undoes to let another one pass; at least 1.
     ///   - codec: How results and final failures are kept; JSON by default.
     ///   - observer: Learns of every event; none by default.
@@ -68,7 +67,7 @@ public struct TransactionalInterceptor: Sendable {
     private var settings: TransactionSettings {
         TransactionSettings(
             store: store,
-            limit: max(transactionLimit ?? interceptor.policy.lease / 3, .milliseconds(10)),
+            limit: transactionLimit ?? interceptor.policy.lease / 3,
             maximumTries: maximumTries
         )
     }

@@ -10,9 +10,6 @@ extension SQLiteIdempotencyStore: TransactionalIdempotencyStore, SQLTableStore {
     /// served, because SQLite has one writer.
     public static let maximumTransactionTime = Duration.seconds(1)
 
-    /// The least time that a transaction has.
-    private static let minimumTransactionTime = Duration.milliseconds(10)
-
     /// SQLite has one writer.
     public var excludesOtherWrites: Bool { true }
 
@@ -23,13 +20,12 @@ extension SQLiteIdempotencyStore: TransactionalIdempotencyStore, SQLTableStore {
     ///
     /// Claims, renewals and finishes pass those that wait. Reads do not wait for the one that is open.
     ///
-    /// - Parameter limit: How long it may stay open; 10 milliseconds at least, and not more than ``maximumTransactionTime``. It
-    ///   waits for half of that limit before it begins, at most, and for 5 seconds.
+    /// - Parameter limit: How long it may stay open; not more than ``maximumTransactionTime``. It waits for half of that limit
+    ///   before it begins, at most, and for 5 seconds.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable``, also if it has
     ///   waited for too long; `CancellationError`.
     public func beginTransaction(for limit: Duration) async throws -> any SQLSession {
-        let limit = max(limit, Self.minimumTransactionTime)
-        return try await worker.openSession(
+        try await worker.openSession(
             for: min(limit, Self.maximumTransactionTime),
             waiting: min(limit / 2, Self.longestWait)
         )

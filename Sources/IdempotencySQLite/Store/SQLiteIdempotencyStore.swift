@@ -34,12 +34,11 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
     ///   - path: The file, made if it is not there; `:memory:` for one that is gone with the store.
     ///   - table: Where the records are.
     ///   - durability: What a commit survives.
-    ///   - busyTimeout: How long a call waits for another process's transaction; zero to a minute.
+    ///   - busyTimeout: How long a call waits for another process's transaction.
     ///   - migrates: Whether the tables are made and brought up to this release's form. If not, ``migrate()`` is to be called
     ///     by whoever deploys, or the statements of ``/IdempotencySQL/SQLSchema`` run.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable`` if the file
-    ///   cannot be opened, with ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made it, or
-    ///   with ``/Idempotency/IdempotencyError/Code/invalidConfiguration`` for a busy timeout that cannot be.
+    ///   cannot be opened, or with ``/Idempotency/IdempotencyError/Code/unsupportedSchemaVersion`` if a newer release made it.
     public convenience init(
         path: String,
         table: SQLTable = .standard,
@@ -66,12 +65,6 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         migrates: Bool = true,
         clock: @escaping @Sendable () -> Int64
     ) async throws {
-        guard busyTimeout >= .zero, busyTimeout <= .seconds(60) else {
-            throw IdempotencyError(
-                code: .invalidConfiguration,
-                message: "The busy timeout has to be zero to 60 seconds; it was given \(busyTimeout)."
-            )
-        }
         let subscribers = ChangeSubscribers()
         self.subscribers = subscribers
         self.table = table

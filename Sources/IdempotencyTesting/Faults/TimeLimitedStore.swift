@@ -21,7 +21,7 @@ public final class TimeLimitedStore: IdempotencyStore {
     ///
     /// - Parameters:
     ///   - base: The store.
-    ///   - limit: How long a call may take; ten years at most.
+    ///   - limit: How long a call may take.
     ///   - clock: Times it.
     ///   - executor: Runs the calls and the timers.
     public init<C: Clock>(
@@ -31,7 +31,6 @@ public final class TimeLimitedStore: IdempotencyStore {
         executor: any TaskExecutor = globalConcurrentExecutor
     ) where C.Duration == Duration {
         self.base = base
-        let limit = min(limit, .seconds(315_360_000))
         self.limit = limit
         self.executor = executor
         sleep = { try await clock.sleep(until: clock.now.advanced(by: limit), tolerance: nil) }

@@ -358,20 +358,6 @@ struct ReplyTests {
         #expect(open.runs == 1)
     }
 
-    @Test(
-        "A delay of nothing, of less and of for ever is one that a client can read",
-        arguments: [
-            (Duration.zero, "1"), (.seconds(-5), "1"), (.seconds(Int64.min), "1"), (.nanoseconds(1), "1"),
-            (.milliseconds(1001), "2"), (.seconds(Int64.max), "31536000"),
-            (.seconds(Int64.max) + .milliseconds(1), "31536001"),
-        ]
-    )
-    func oddDelays(_ delay: Duration, _ field: String) async throws {
-        let service = try Service { $0.retryDelay = delay }
-        service.store.isDown = true
-        #expect(try await service.send(key: "k").values(of: "Retry-After") == [field])
-    }
-
     @Test("A store that is full is 503, and answers what it has")
     func storeFull() async throws {
         let service = try Service(capacity: 1)

@@ -258,22 +258,6 @@ struct ModeAndLifecycleTests {
         #expect(await refusal { _ = try await running.value } == .leaseLost)
     }
 
-    @Test("A shutdown within nothing, within less and within for ever ends", arguments: [Int64.min, -1, 0, Int64.max])
-    func shutdownWithin(_ seconds: Int64) async throws {
-        let node = Node()
-        let finish = Gate()
-        let running = await node.run(key(), until: finish)
-        let shutdown = Task { await node.interceptor.shutdown(within: .seconds(seconds)) }
-        if seconds <= 0 {
-            #expect(await shutdown.value == 1)
-            finish.open()
-        } else {
-            finish.open()
-            #expect(await shutdown.value == 0)
-        }
-        #expect(try await running.value.isRun("A"))
-    }
-
     @Test("A call that is refused for want of room leaves nothing to be done later")
     func refusedForCapacity() async throws {
         for mode in [OperationPolicy.Mode.enforce, .observeOnly] {

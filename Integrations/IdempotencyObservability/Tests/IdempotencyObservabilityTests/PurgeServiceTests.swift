@@ -28,17 +28,6 @@ struct PurgeServiceTests {
         return PurgeService(administration, every: .seconds(600), portion: portion, logger: logger, clock: clock)
     }
 
-    @Test(
-        "A rest of nothing, of less and of for ever is one that the service can take",
-        arguments: [Duration.zero, .seconds(-1), .seconds(Int64.max)]
-    )
-    func oddRests(_ interval: Duration) async throws {
-        let service = PurgeService(RecordAdministration(store: node.store), every: interval)
-        let running = Task { await service.run() }
-        running.cancel()
-        await running.value
-    }
-
     private func leaveExpiredRecords(_ names: ClosedRange<Int>) async throws {
         for name in names { _ = try await node.interceptor.idempotent(key: Secret.key("\(name)")) { _ in 1 } }
         node.clock.advance(by: .seconds(86400))

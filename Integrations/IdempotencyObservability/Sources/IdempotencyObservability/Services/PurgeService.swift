@@ -22,7 +22,7 @@ public struct PurgeService: Service {
     ///
     /// - Parameters:
     ///   - administration: Of the store.
-    ///   - interval: How long it rests between two purges; a millisecond at least, and ten years at most.
+    ///   - interval: How long it rests between two purges; above zero.
     ///   - portion: How many records are taken away at once, at least 1; small portions hold up other writers less.
     ///   - logger: Learns how many records were taken away, and of purges that failed; nobody by default.
     ///   - clock: Times the rests.
@@ -33,8 +33,9 @@ public struct PurgeService: Service {
         logger: Logger? = nil,
         clock: C = ContinuousClock()
     ) where C.Duration == Duration {
+        precondition(interval > .zero, "a purge service has to rest between two purges")
         self.administration = administration
-        self.interval = min(max(interval, .milliseconds(1)), .seconds(315_360_000))
+        self.interval = interval
         self.portion = max(1, portion)
         self.logger = logger
         sleep = { try await clock.sleep(for: $0) }
