@@ -134,7 +134,7 @@ public struct AdmittedRequest: Sendable {
         try await rules.interceptor.inOwnTask { try await respond(body: body, handler: handler) }
     }
 
-    /// What is kept of a response, as bytes: all of it, or else what says where to find what was made.
+    /// A response as the record keeps it: all of it, or else the fields that lead to the new resource.
     private func kept(of response: HandlerResponse<Void>) -> StoredValue {
         let fields = rules.policy.keptFields.kept(of: response.fields)
         if let body = response.body {

@@ -38,7 +38,7 @@ public struct HTTPIdempotencyPolicy: Sendable {
     /// Which of a response's fields a replay repeats.
     public var keptFields = KeptFields.standard
 
-    /// What becomes of the key, by the handler's response: its status, its fields, and its body if that is not a stream.
+    /// Decides by the handler's response whether it is kept: by its status, its fields, and its body if that is not a stream.
     ///
     /// Services whose errors have the status 200, as in GraphQL and JSON-RPC, look at the body.
     public var disposition: @Sendable (HandlerResponse<Void>) -> ResponseDisposition = { .standard($0.status) }

@@ -271,7 +271,7 @@ struct RedisErrorTests {
 
     @Test("A command that is renamed or forbidden is named in the error, when the store is opened or checked")
     func renamed() async throws {
-        for command in ["EVALSHA", "SCRIPT", "INFO"] {
+        for command in ["EVALSHA", "EVAL", "SCRIPT", "INFO"] {
             let server = try OwnServer("--rename-command", "\(command) nothing-\(command)")
             expect(await opening(server.address), .storeUnavailable, "renamed or forbidden")
         }

@@ -18,8 +18,7 @@ extension Engine {
             flights.announceClaim(of: run, fingerprint: known.record.fingerprint)
         }
         guard runtime.time.now() < deadline else { return known.remaining }
-        var remaining = known.remainingNanoseconds
-        var leaseEnd = runtime.time.now().addingClamped(remaining)
+        var leaseEnd = runtime.time.now().addingClamped(known.remainingNanoseconds)
         // What was found a moment ago need not be read again, unless changes since then were told to nobody.
         var mustRead = claiming.subscription != nil
         while true {
@@ -27,22 +26,19 @@ extension Engine {
             let signal = OneShot<WaitEnd>()
             run.withState { $0.waitSignal = signal }
             if claiming.subscription == nil, let wakingStore {
-                claiming.subscription = try? await wakingStore.subscribe(to: run.key) {
-                    run.withState { $0.waitSignal }?.fire(.lookAgain)
-                }
+                claiming.subscription = try await subscribe(to: wakingStore, for: run, until: deadline)
                 mustRead = true
             }
             if mustRead {
                 do {
-                    guard let seen = try await look(for: run, notBefore: claiming.seen, until: deadline) else {
-                        return .nanoseconds(max(0, leaseEnd - runtime.time.now()))
-                    }
+                    let notBefore = claiming.seen
+                    let look = try await inTime(deadline) { try await self.store.load(run.key, notBefore: notBefore) }
+                    guard let seen = look else { return .nanoseconds(max(0, leaseEnd - runtime.time.now())) }
                     guard let seen, seen.version == known.version, seen.remainingNanoseconds > 0 else {
                         claiming.found = seen
                         return nil
                     }
-                    remaining = seen.remainingNanoseconds
-                    leaseEnd = runtime.time.now().addingClamped(remaining)
+                    leaseEnd = runtime.time.now().addingClamped(seen.remainingNanoseconds)
                 } catch is CancellationError where Task.isCancelled {
                     throw CancellationError()
                 } catch {
@@ -53,6 +49,7 @@ extension Engine {
             }
             mustRead = true
             let now = runtime.time.now()
+            let remaining = max(0, leaseEnd - now)
             guard now < deadline else { return .nanoseconds(remaining) }
             guard !isShutDown else { throw IdempotencyError.shutDown }
             // Not less than a tenth of a millisecond: two clocks may count the end of a lease a little differently.
@@ -77,23 +74,46 @@ extension Engine {
         }
     }
 
-    /// How long a look may take beyond the end of the wait: the last one begins there.
-    private static let lastLook: Nanoseconds = 100_000_000
-
-    /// Reads the record, for whoever waits until then. `nil`: the store has not answered in time.
-    ///
-    /// The store may take longer, by its own bound or where many calls wait. Its answer helps nobody then.
-    private func look(
+    /// Has a store tell a run of changes. `nil`: it cannot, or not by then, and the run looks from time to time.
+    private func subscribe(
+        to store: any WakingIdempotencyStore,
         for run: Run,
-        notBefore seen: RecordVersion?,
         until deadline: Nanoseconds
-    ) async throws -> StoredRecord?? {
-        let answer = OneShot<Result<StoredRecord??, any Error>>()
-        let timer = timers.schedule(at: deadline.addingClamped(Self.lastLook)) { answer.fire(.success(nil)) }
+    ) async throws -> (any StoreSubscription)? {
+        do {
+            return try await inTime(deadline) {
+                try await store.subscribe(to: run.key) { run.withState { $0.waitSignal }?.fire(.lookAgain) }
+            } tooLate: { subscription in
+                subscription.cancel()
+            }
+        } catch is CancellationError where Task.isCancelled {
+            throw CancellationError()
+        } catch {
+            return nil
+        }
+    }
+
+    /// How long a question may take beyond the end of the wait, where the last one is asked.
+    private static let lastQuestion: Nanoseconds = 100_000_000
+
+    /// Asks the store for a caller that waits until then. `nil`: the store has not answered in time.
+    ///
+    /// The store may take longer, by its own bound or where many calls wait. The caller is answered or cancelled all the same.
+    ///
+    /// - Parameter tooLate: Receives an answer that nobody waits for any more.
+    private func inTime<Value: Sendable>(
+        _ deadline: Nanoseconds,
+        _ ask: @escaping @Sendable () async throws -> Value,
+        tooLate: @escaping @Sendable (Value) -> Void = { _ in }
+    ) async throws -> Value? {
+        let answer = OneShot<Result<Value?, any Error>>()
+        let end = deadline.addingClamped(Self.lastQuestion)
+        let timer = timers.schedule(at: end) { answer.fire(.success(nil)) }
         defer { timers.cancel(timer) }
         _ = Task.detached(executorPreference: runtime.executor) {
             do {
-                answer.fire(.success(.some(try await self.store.load(run.key, notBefore: seen))))
+                let value = try await ask()
+                if !answer.fire(.success(value)) { tooLate(value) }
             } catch {
                 answer.fire(.failure(error))
             }

@@ -55,8 +55,8 @@ struct RunState {
         set { if newValue != nil || hasSeldom { seldom.awaited = newValue } }
     }
 
-    /// What the callers of this run's flight wait for once this run is left: its own attempt, if its handler was left; else
-    /// the attempt that it waited for.
+    /// The attempt that the callers of this run's flight wait for once this run is left. It is the run's own attempt if its
+    /// handler was left, and else the one that the run waited for.
     var awaitedByFollowers: AwaitedAttempt? {
         guard hasLeft, let stored else { return awaited }
         return AwaitedAttempt(stored.record)

@@ -21,7 +21,7 @@ final class Waiter: Sendable {
         case cancelled
     }
 
-    /// What became of a run that the store does not know.
+    /// The end of a run that the store does not know.
     enum Unrecorded: Sendable {
         case returned(StoredValue)
         case failed(StoredFailure)

@@ -1,4 +1,4 @@
-/// What a store writes and removes to find out whether a claim would be possible.
+/// A record that a store writes and removes to find out whether a claim would be possible.
 ///
 /// Larger than most records, so that a store without room shows it. Kept for a minute where it cannot be removed.
 @available(Idempotency 0.1, *)

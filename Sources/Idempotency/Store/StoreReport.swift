@@ -1,7 +1,7 @@
-/// What a store found when it was checked: for a readiness probe, and for the line that a service logs when it starts.
+/// A store's answer to a check: for a readiness probe, and for the line that a service logs when it starts.
 @available(Idempotency 0.1, *)
 public struct StoreReport: Equatable, Sendable {
-    /// What a server is to others that have the same records.
+    /// The part that a server plays among those that have the same records.
     public enum Role: String, Equatable, Sendable {
         /// The one that takes writes. A replica fails its check.
         case primary
@@ -29,28 +29,29 @@ public struct StoreReport: Equatable, Sendable {
         }
     }
 
-    /// What keeps the records, such as `PostgreSQL`.
+    /// The product that keeps the records, such as `PostgreSQL`.
     public let product: String
     /// Its version; `nil`: it has none, or does not tell.
     public let version: String?
-    /// Where it is: a host and a port, or a file. Never a password. `nil`: it is nowhere, or does not tell.
+    /// Its address: a host and a port, a port alone where the server does not know its host, or a file. Never a password. `nil`: it
+    /// has none, or does not tell.
     public let address: String?
-    /// What the server is to others.
+    /// The part that the server plays.
     public let role: Role
     /// The settings on which it rests what is lost, and when.
     public let settings: [Setting]
-    /// What may be lost, in sentences.
+    /// Sentences that say which acknowledged records may be lost, and when.
     public let warnings: [String]
 
     /// Makes a report.
     ///
     /// - Parameters:
-    ///   - product: What keeps the records.
+    ///   - product: The product that keeps the records.
     ///   - version: Its version.
-    ///   - address: Where it is, without a password.
-    ///   - role: What the server is to others.
+    ///   - address: Its address, without a password.
+    ///   - role: The part that the server plays.
     ///   - settings: The settings on which it rests what is lost.
-    ///   - warnings: What may be lost, in sentences.
+    ///   - warnings: Sentences that say which acknowledged records may be lost, and when.
     public init(
         product: String,
         version: String? = nil,

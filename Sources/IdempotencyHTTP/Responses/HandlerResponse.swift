@@ -9,7 +9,7 @@ public struct HandlerResponse<Response> {
     public let fields: [HeaderField]
     /// Its body; `nil` if that is a stream, or longer than what is kept.
     public let body: [UInt8]?
-    /// What becomes of the key; `nil`: what ``HTTPIdempotencyPolicy/disposition`` says.
+    /// The handler's own decision whether the response is kept; `nil`: ``HTTPIdempotencyPolicy/disposition`` decides.
     public let disposition: ResponseDisposition?
 
     /// Describes a response.
@@ -20,8 +20,8 @@ public struct HandlerResponse<Response> {
     ///   - fields: Its fields, one element a line.
     ///   - body: Its body; `nil` if that is a stream, or longer than ``AdmittedRequest/maximumKeptBody``. Retries are then told
     ///     that the response was not kept.
-    ///   - disposition: What becomes of the key, where the handler knows better than ``HTTPIdempotencyPolicy/disposition``; `nil`:
-    ///     what that says.
+    ///   - disposition: The handler's own decision whether the response is kept; `nil`: ``HTTPIdempotencyPolicy/disposition``
+    ///     decides.
     public init(
         _ response: Response,
         status: Int,

@@ -3,22 +3,23 @@ public import Idempotency
 /// Which of a response's fields a replay repeats.
 @available(Idempotency 0.1, *)
 public struct KeptFields: Sendable {
-    /// What describes the content or protects it, and where to find what was made.
+    /// The fields that describe the content or protect it, and those that say where to find a new resource.
     public static let standard = KeptFields(
         unchecked: ofContent.sorted() + [
             "accept-patch", "accept-ranges", "allow", "cache-control", "content-location",
-            "cross-origin-resource-policy",
-            "deprecation", "etag", "expires", "link", "location", "preference-applied", "referrer-policy", "sunset",
-            "vary",
-            "x-content-type-options", "x-frame-options", "x-robots-tag",
+            "cross-origin-embedder-policy",
+            "cross-origin-opener-policy", "cross-origin-resource-policy", "deprecation", "etag", "expires", "link",
+            "location", "permissions-policy", "pragma", "preference-applied", "referrer-policy",
+            "strict-transport-security", "sunset", "vary", "x-content-type-options", "x-frame-options", "x-robots-tag",
         ]
     )
 
-    /// What says something of one body, and would be wrong of another one. `Retry-After` is about the request: a repetition of one
-    /// that was carried out without a kept body has nothing to wait for.
+    /// The fields that hold for one body, and would be wrong beside another one. `Retry-After` is among them: a client that
+    /// repeats a request without a kept body has nothing to wait for.
     private static let ofContent: Set<String> = [
         "content-digest", "content-disposition", "content-encoding", "content-language", "content-md5", "content-range",
-        "content-security-policy", "content-type", "digest", "last-modified", "repr-digest", "retry-after",
+        "content-security-policy", "content-security-policy-report-only", "content-type", "digest", "last-modified",
+        "repr-digest", "retry-after",
     ]
 
     /// Those that still hold where the body is not kept.

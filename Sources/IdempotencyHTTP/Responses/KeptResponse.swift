@@ -1,6 +1,6 @@
 internal import Idempotency
 
-/// What a record keeps of a response.
+/// A response as a record keeps it.
 ///
 /// That is a byte that says which of the two it is, the status in two bytes, the number of fields in two, of each field name and
 /// value with their lengths in two bytes each, and what is left is the body. All numbers are big-endian.

@@ -1,13 +1,13 @@
 #if PostgreSQL
 internal import Idempotency
 
-/// What a server says of itself, for a check.
+/// A server's description of itself, for a check.
 @available(Idempotency 0.1, *)
 enum PostgreSQLReport {
     /// The settings on which it rests what a crash or a failover takes.
     private static let settings = ["fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names"]
 
-    /// Settings are those of the store's own statements: asked for where those run.
+    /// The store asks for the settings where its own statements run: they may differ elsewhere.
     static let query = """
         SELECT pg_catalog.current_setting('server_version'), pg_catalog.host(pg_catalog.inet_server_addr()),
             pg_catalog.inet_server_port()::pg_catalog.text,

@@ -20,8 +20,15 @@ struct RedisServer: Sendable {
         }
         script = RedisScript(layout, digest: digest)
         replication = options.replicas.map { RedisReplication(client, $0) }
-        // What is forbidden shows now, and not at the first call.
-        _ = try await ask(.load, StoreProbe().key)
+        // A forbidden command shows now, and not at the first call.
+        try await tryCommands()
+    }
+
+    /// Runs the script both ways: a server that has lost it is sent it in full, which may be long after this.
+    private nonisolated(nonsending) func tryCommands() async throws {
+        let key = StoreProbe().key
+        _ = try await ask(.load, key)
+        _ = try await send(.load, script.command(.load, key, inFull: true)).checked()
     }
 
     // MARK: The script
@@ -80,6 +87,7 @@ struct RedisServer: Sendable {
     /// Makes sure that the server may still be used, and that keys could be claimed: writes records and removes them.
     nonisolated(nonsending) func check() async throws -> StoreReport {
         let report = try await Self.look(at: client, options)
+        try await tryCommands()
         // In several buckets, which in a cluster are on several servers.
         for _ in 0..<8 {
             let probe = StoreProbe()

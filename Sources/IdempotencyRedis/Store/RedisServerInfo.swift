@@ -29,7 +29,7 @@ struct RedisServerInfo {
 
     var isLoading: Bool { fields["loading"] == "1" && fields["async_loading"] != "1" }
 
-    /// What it says of itself, for a check that it has passed.
+    /// The server's description of itself, for a check that it has passed.
     ///
     /// - Parameters:
     ///   - flushes: Its setting `appendfsync`, if it tells.

@@ -64,7 +64,7 @@ extension SQLiteConnection {
         }
     }
 
-    /// What is open, and how it keeps what is committed.
+    /// A description of the open database, and of how safely it keeps commits.
     func report() throws(SQLiteFailure) -> StoreReport {
         func setting(_ name: String) throws(SQLiteFailure) -> String {
             let pragma = try statement(once: "PRAGMA \(name)")
@@ -108,7 +108,7 @@ extension SQLiteConnection {
         if log != knownLog { throw .withoutLog }
     }
 
-    /// What became of the file, if that is why something failed: the error that a lost file shows first says little.
+    /// The loss of the file that is behind an error, if there is one. The error that a lost file shows first says little.
     func loss(behind error: any Error) -> SQLiteFileLoss? {
         if let loss = error as? SQLiteFileLoss { return loss }
         do {

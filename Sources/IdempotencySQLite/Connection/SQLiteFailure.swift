@@ -23,7 +23,8 @@ public struct SQLiteFailure: Error, Hashable, Sendable {
     /// The code without its extension.
     var primaryCode: Int32 { code & 0xFF }
 
-    /// Whether the index of the write-ahead log names more than the log holds: it belongs to a log that is not there any more.
+    /// Whether the index of the write-ahead log names more than the log holds (SQLITE_IOERR_SHORT_READ): it belongs to a log that
+    /// is not there any more.
     var isShortRead: Bool { code == SQLITE_IOERR | (2 << 8) }
 
     /// Whether one statement was at fault, so that others of its transaction may fare better.

@@ -1,5 +1,5 @@
 #if SQLite
-/// What became of the file of an open database: whatever is written to it now, no other process will read.
+/// A way in which an open database loses its file. Other processes read nothing that is written to it from then on.
 @available(Idempotency 0.1, *)
 enum SQLiteFileLoss: Error {
     /// Another file, or none, has its name.

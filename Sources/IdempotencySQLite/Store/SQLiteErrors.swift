@@ -91,7 +91,8 @@ enum SQLiteErrors {
         case SQLITE_CANTOPEN:
             (
                 .storeUnavailable,
-                "The database cannot be opened; look whether the folder is there and may be written to."
+                "The database cannot be opened; look whether the folder is there and may be written to, and whether the process has "
+                    + "file descriptors left (ulimit -n)."
             )
         case SQLITE_IOERR where failure.isShortRead:
             (

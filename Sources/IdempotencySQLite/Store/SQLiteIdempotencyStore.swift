@@ -34,7 +34,7 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
     ///   - path: The file, made if it is not there; `:memory:` for one that is gone with the store.
     ///   - table: Where the records are.
     ///   - durability: What a commit survives.
-    ///   - busyTimeout: How long a call waits for another process's transaction.
+    ///   - busyTimeout: How long a call waits for another process's transaction; once more for those that came before it.
     ///   - migrates: Whether the tables are made and brought up to this release's form. If not, ``migrate()`` is to be called
     ///     by whoever deploys, or the statements of ``/IdempotencySQL/SQLSchema`` run.
     /// - Throws: ``/Idempotency/IdempotencyError`` with ``/Idempotency/IdempotencyError/Code/storeUnavailable`` if the file

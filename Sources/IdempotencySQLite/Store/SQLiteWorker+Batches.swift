@@ -35,6 +35,9 @@ extension SQLiteWorker {
     /// - Returns: How many keys were claimed.
     func write(_ jobs: [SQLiteJob], _ records: SQLiteRecords) -> Int {
         if jobs.isEmpty { return 0 }
+        let hasHandlers = jobs.contains(where: \.isHandler)
+        if hasHandlers { leaveRoom(records) }
+        defer { if hasHandlers { turns.end() } }
         var isCommitting = false
         do {
             let (answers, changed) = try make(jobs, records)

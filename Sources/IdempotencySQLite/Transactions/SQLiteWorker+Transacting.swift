@@ -38,6 +38,12 @@ extension SQLiteWorker {
         }
     }
 
+    /// Leaves the write lock alone for a moment if handlers have kept it for long: another process may have a renewal to make.
+    func leaveRoom(_ records: SQLiteRecords) {
+        guard records.connection.isFile, let room = turns.begin() else { return }
+        records.connection.patience.sleep(room)
+    }
+
     // MARK: Handlers that run elsewhere
 
     /// Whether a session has begun and ended, or has to wait for another process.
@@ -76,7 +82,7 @@ extension SQLiteWorker {
         let deadline: DispatchTime
         do {
             records = try opened()
-            if records.connection.isFile, let room = turns.begin() { records.connection.patience.sleep(room) }
+            leaveRoom(records)
             // Not for long: a renewal of this process may have arrived, and is to have the lock first.
             try records.connection.beginEffects(waiting: .milliseconds(20))
             try records.connection.assureFile()

@@ -368,7 +368,7 @@ struct ReplyTests {
     }
 
     @Test(
-        "Scenario 15: a response that cannot be recorded is answered all the same, and does not run again while its lease holds"
+        "Scenario 15: a response that cannot be recorded is answered all the same, and promises no lifetime"
     )
     func resultNotSaved() async throws {
         let service = try Service(OperationPolicy(lease: .seconds(1), maximumRunTime: .seconds(1), waitLimit: .zero))

@@ -309,9 +309,7 @@ struct FailureTableTests {
         #expect(runs.value == 1)
     }
 
-    @Test(
-        "Scenario 22: store down at the claim, closed: nothing runs, and the claim that may have landed is given back"
-    )
+    @Test("Scenario 22: store down at the claim, closed: nothing runs")
     func failClosed() async throws {
         let node = Node()
         node.store.kill()
@@ -321,7 +319,7 @@ struct FailureTableTests {
         #expect(runs.value == 0)
     }
 
-    @Test("A claim that timed out but landed is released in the background, before its lease is over")
+    @Test("Scenario 22: a claim that timed out but landed is released in the background, before its lease is over")
     func timedOutClaimIsReleased() async throws {
         let node = Node()
         node.store.disturb(write: 1, .loseReply)

@@ -74,6 +74,28 @@ struct WaitingTests {
         #expect(try await running.value.isRun("A"))
     }
 
+    @Test("A subscription that the store does not make keeps nobody either, and is cancelled if it comes after all")
+    func unansweredSubscription() async throws {
+        let a = Node()
+        let finish = Gate()
+        let running = await a.run(key(), until: finish)
+        let slow = SlowReadingStore(a.memory, holdingRead: 0, holdingSubscriptions: true)
+        let waiting = IdempotencyInterceptor(
+            store: slow,
+            policy: try OperationPolicy(waitLimit: .seconds(2)),
+            runtime: IdempotencyRuntime(clock: a.clock, executor: a.executor, random: SeededGenerator(seed: 9))
+        ).start(key()) { _ in "B" }
+        await slow.hasRead.pass()
+        await a.clock.waitForSleeper(within: .seconds(3))
+        a.clock.advance(by: .milliseconds(2200))
+        #expect(try await waiting.value.isInProgress)
+        slow.reply.open()
+        await a.executor.waitUntilIdle()
+        #expect(slow.openSubscriptions == 0)
+        finish.open()
+        #expect(try await running.value.isRun("A"))
+    }
+
     @Test("When the observer hears of a wait, the next look is planned: the clock may move on at once")
     func plannedWhenTold() async throws {
         let dead = Node()
